@@ -1,0 +1,1 @@
+"""The harness: joins methods, metrics, segmenters and data by name."""

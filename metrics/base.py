@@ -1,0 +1,136 @@
+"""What a metric is: additive sums over samples, and a closed form of the sums."""
+
+from __future__ import annotations
+
+import typing
+from abc import ABC, abstractmethod
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from typing import Any, Literal, TypeVar
+
+import torch
+from torch import Tensor, nn
+
+from metrics.moments import Moments
+from metrics.protocol import Protocol
+
+T = TypeVar("T")
+Extractor = Callable[[Tensor], Any]  # images [M, 3, H, W] in [-1, 1] -> features
+
+
+@dataclass(frozen=True)
+class Column:
+    """One number a metric gives, as a table shows it."""
+
+    key: str
+    title: str
+    better: Literal["higher", "lower"]
+    decimals: int
+    unit: str = ""
+
+
+@dataclass(frozen=True)
+class View:
+    """How a metric wants images drawn; metrics with equal views share them."""
+
+    vary: Literal["image", "class", "instance"]  # re-style whole images, or one region at a time
+    samples: int  # K, images per layout (or per layout and region)
+    layouts: int | None = None  # how many label maps, evenly spaced in file order; None = all
+
+
+@dataclass
+class Samples:
+    """One batch as every metric sees it: K images of each of N layouts, on the 8-bit grid a PNG would hold."""
+
+    fake: Tensor  # [N, K, 3, H, W] float32 in [-1, 1]
+    real: Tensor  # [N, 3, H, W]
+    labels: Tensor  # [N, H, W] int64
+    instances: Tensor  # [N, H, W] int64, 0 = none
+    index: Tensor  # [N] int64, position of each layout in the data set
+    region: Tensor | None = None  # [N, H, W] bool, where the K images were re-styled; None = everywhere
+    region_id: Tensor | None = None  # [N] int64, the class index or instance id of the region
+    _features: dict[int, Any] = field(default_factory=dict)
+
+    def once(self, extractor: Callable[[Tensor], T]) -> T:
+        """Run `extractor` on the images as [N * K, 3, H, W], the first time it is asked for only."""
+        if id(extractor) not in self._features:
+            self._features[id(extractor)] = extractor(self.fake.flatten(0, 1))
+        result: T = self._features[id(extractor)]
+        return result
+
+
+class Segmenter(typing.Protocol):
+    """Reads label maps from images; does its own pre-processing."""
+
+    num_classes: int
+
+    def __call__(self, images: Tensor) -> Tensor:
+        """Predict [M, H, W] int64 for images [M, 3, H, W] in [-1, 1]."""
+
+
+class Setting(typing.Protocol):
+    """What the harness offers to a metric that is being built for one cell."""
+
+    protocol: Protocol
+    num_classes: int
+    ignored_classes: tuple[int, ...]  # classes of the layout that are not scored (don't care)
+    num_layouts: int  # label maps of the data set
+    device: torch.device
+
+    def extractor(self, name: str) -> Extractor:
+        """A feature network ("inception", "alexnet", "paperdolls"), the same object for every metric that asks."""
+
+    def reference(self, name: str) -> Moments:
+        """Moments of that network's features over the real images of the split that the protocol names."""
+
+    def segmenter(self, name: str | None = None) -> Segmenter:
+        """The segmenter that the protocol names for the data set, or the one called `name`."""
+
+
+class Metric(ABC):
+    """Sums over samples. All state is additive: shards, runs and machines merge by `+`."""
+
+    def __init__(self, view: View) -> None:
+        self.view = view
+        self.sums: dict[str, Tensor] = {}
+
+    def add_sum(self, name: str, *shape: int, dtype: torch.dtype = torch.float64) -> None:
+        """Declare a sum; it lives on the CPU, where float64 always exists."""
+        self.sums[name] = torch.zeros(shape, dtype=dtype)
+
+    @abstractmethod
+    def update(self, samples: Samples) -> None:
+        """Add a batch."""
+
+    @abstractmethod
+    def compute(self) -> dict[str, list[float]]:
+        """Column key -> its value in every run (one value where runs do not apply)."""
+
+    def state(self) -> dict[str, Tensor]:
+        """Everything `compute` needs."""
+        return self.sums
+
+    def merge(self, state: Mapping[str, Tensor]) -> None:
+        """Add the state of another shard."""
+        for name, value in state.items():
+            self.sums[name] += value
+
+
+class Probe(ABC):
+    """Looks at the network and not at its images: parameters, multiply-adds, seconds."""
+
+    @abstractmethod
+    def measure(self, network: nn.Module, run: Callable[[], object]) -> dict[str, float]:
+        """Column key -> value, for the generator and a call that draws one image with it."""
+
+
+@dataclass(frozen=True)
+class MetricSpec:
+    """What is known of a metric before any feature network is built."""
+
+    name: str
+    version: int  # raise it whenever a number may move
+    columns: tuple[Column, ...]
+    build: Callable[[Setting], Metric] | Callable[[], Probe]
+    needs: tuple[str, ...] = ()  # feature networks; the metric is the default one only where they are at hand
+    of_constant: float | None = None  # the value, by definition, of a method that draws one image per layout

@@ -1,0 +1,115 @@
+"""What a method is: it draws styles for a layout, mixes them, and turns layout and style into an image."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any, Generic, Literal, TypeVar
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+Scope = Literal["none", "image", "class", "instance"]  # the finest part a method can re-style alone
+S = TypeVar("S")  # a method's own style type, opaque outside the method
+C = TypeVar("C")  # a method's own config dataclass
+
+
+@dataclass(frozen=True)
+class Layout:
+    """The conditions of one batch."""
+
+    labels: Tensor  # [N, H, W] int64, 0..num_classes-1; a don't-care class is an ordinary one, the last
+    instances: Tensor  # [N, H, W] int64, 0 = none
+    num_classes: int
+
+    def __len__(self) -> int:
+        return len(self.labels)
+
+    @property
+    def num_instances(self) -> int:
+        """Rows a per-instance table needs: the largest id in the batch + 1."""
+        return int(self.instances.max()) + 1
+
+    def onehot(self) -> Tensor:
+        """One float plane per class, [N, C, H, W]."""
+        return F.one_hot(self.labels, self.num_classes).movedim(-1, 1).float()
+
+    def edges(self) -> Tensor:
+        """Mark both pixels of every pair of 4-neighbours with different instance ids, [N, 1, H, W]."""
+        edge = torch.zeros_like(self.instances, dtype=torch.bool)
+        across = self.instances[:, :, 1:] != self.instances[:, :, :-1]
+        down = self.instances[:, 1:] != self.instances[:, :-1]
+        edge[:, :, 1:] |= across
+        edge[:, :, :-1] |= across
+        edge[:, 1:] |= down
+        edge[:, :-1] |= down
+        return edge[:, None].float()
+
+    def select(self, index: Sequence[int] | Tensor) -> Layout:
+        """Take the layouts at these positions, repeats allowed."""
+        index = torch.as_tensor(index, device=self.labels.device)
+        return Layout(self.labels[index], self.instances[index], self.num_classes)
+
+    def to(self, device: torch.device) -> Layout:
+        """Move to a device."""
+        return Layout(self.labels.to(device), self.instances.to(device), self.num_classes)
+
+    def classes_in(self, region: Tensor) -> Tensor:
+        """Which classes have a pixel in region [N, H, W]: [N, C] bool."""
+        return _ids_in(self.labels, region, self.num_classes)
+
+    def instances_in(self, region: Tensor) -> Tensor:
+        """Which instances have a pixel in region [N, H, W]: [N, I] bool."""
+        return _ids_in(self.instances, region, self.num_instances)
+
+
+def _ids_in(ids: Tensor, region: Tensor, size: int) -> Tensor:
+    present = torch.zeros(len(ids), size, device=ids.device)
+    return present.scatter_add_(1, ids.flatten(1), region.flatten(1).float()) > 0
+
+
+class Method(nn.Module, ABC, Generic[S]):
+    """One way to draw an image for a layout; its parts keep the names of the authors' files (netG, netE)."""
+
+    scope: Scope
+    generator: nn.Module
+    encoder: nn.Module | None
+
+    @abstractmethod
+    def sample_style(self, layout: Layout, rngs: Sequence[torch.Generator]) -> S:
+        """Draw a style from the prior for every layout; layout n draws from rngs[n] and nothing else."""
+
+    @abstractmethod
+    def synthesize(self, layout: Layout, style: S) -> Tensor:
+        """Draw images in [-1, 1], [N * K, 3, H, W], for N layouts and K styles of each (all of layout 0 first)."""
+
+    def encode_style(self, images: Tensor, layout: Layout, noise: S) -> tuple[S, Tensor]:
+        """Draw the style of photos [N, 3, H, W] by moving `noise` (of `sample_style`) to their posterior.
+
+        The second value is the divergence of the posterior from the prior in nats, [N].
+        """
+        raise NotImplementedError(f"{type(self).__name__} cannot read a style from a photo.")
+
+    def mix_styles(self, base: S, other: S, layout: Layout, region: Tensor) -> S:
+        """Take `other` inside `region` [N, H, W] and `base` elsewhere, as far as the method's scope allows.
+
+        A method that styles whole images can only give all of `other`; one without styles has only `base`.
+        """
+        return other if self.scope == "image" else base
+
+
+@dataclass(frozen=True)
+class MethodSpec(Generic[C]):
+    """What is known of a method before any network is built."""
+
+    name: str
+    title: str
+    paper: str
+    scope: Scope
+    build: Callable[[C], Method[Any]]
+    configs: Mapping[str, C]  # data set -> the paper's network for it
+    tiny: C  # the network for the built-in data
+    note: str = ""  # printed in every table, e.g. that a network is a reconstruction
+    files: Mapping[str, tuple[str, ...]] = field(default_factory=dict)  # "generator" -> names the authors' file may have
