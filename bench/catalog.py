@@ -28,3 +28,10 @@ def resolve(kind: str, table: Table, name: str) -> Any:  # noqa: ANN401 - the ty
     check_name(kind, table, name)
     module, attribute = table[name][0].split(":")
     return getattr(importlib.import_module(module), attribute)
+
+
+def methods() -> dict[str, tuple[str, str]]:
+    """List what can draw images: the methods of the papers, and the truth of the built-in data."""
+    from models import METHODS
+
+    return {**METHODS, "truth": ("bench.truth:TRUTH", "new appearances drawn as the built-in data draws them")}

@@ -36,6 +36,7 @@ class View:
     vary: Literal["image", "class", "instance"]  # re-style whole images, or one region at a time
     samples: int  # K, images per layout (or per layout and region)
     layouts: int | None = None  # how many label maps, evenly spaced in file order; None = all
+    absent: bool = False  # with "class": also every class that a label map lacks, as an empty region
 
 
 @dataclass
@@ -49,13 +50,26 @@ class Samples:
     index: Tensor  # [N] int64, position of each layout in the data set
     region: Tensor | None = None  # [N, H, W] bool, where the K images were re-styled; None = everywhere
     region_id: Tensor | None = None  # [N] int64, the class index or instance id of the region
-    _features: dict[int, Any] = field(default_factory=dict)
+    _features: dict[Extractor, Any] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        finite = self.fake.isfinite().flatten(2).all(2)  # [N, K]
+        if not finite.all():
+            layout, style = (~finite).nonzero()[0].tolist()
+            raise ValueError(
+                f"Image {style} of layout {int(self.index[layout])} holds values that are not finite; "
+                "the method drew NaN or infinity, so check its weights."
+            )
+
+    def per_layout(self, values: Tensor) -> Tensor:
+        """Sort what `once` gave back to its layouts, [N * K, ...] -> [N, K, ...]."""
+        return values.reshape(*self.fake.shape[:2], *values.shape[1:])
 
     def once(self, extractor: Callable[[Tensor], T]) -> T:
         """Run `extractor` on the images as [N * K, 3, H, W], the first time it is asked for only."""
-        if id(extractor) not in self._features:
-            self._features[id(extractor)] = extractor(self.fake.flatten(0, 1))
-        result: T = self._features[id(extractor)]
+        if extractor not in self._features:
+            self._features[extractor] = extractor(self.fake.flatten(0, 1))
+        result: T = self._features[extractor]
         return result
 
 
@@ -78,7 +92,10 @@ class Setting(typing.Protocol):
     device: torch.device
 
     def extractor(self, name: str) -> Extractor:
-        """A feature network ("inception", "alexnet", "paperdolls"), the same object for every metric that asks."""
+        """A feature network ("inception", "alexnet", "paperdolls"), the same object for every metric that asks.
+
+        Called, the first and the last give the features [M, D] of FID; the last two are also a PerceptualNetwork.
+        """
 
     def reference(self, name: str) -> Moments:
         """Moments of that network's features over the real images of the split that the protocol names."""

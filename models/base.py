@@ -65,6 +65,12 @@ class Layout:
         return _ids_in(self.instances, region, self.num_instances)
 
 
+def semantic_planes(layout: Layout, *, edges: bool) -> Tensor:
+    """One-hot labels, and the instance-edge plane last where a network was trained with it: [N, P, H, W]."""
+    planes = layout.onehot()
+    return torch.cat([planes, layout.edges()], 1) if edges else planes
+
+
 def _ids_in(ids: Tensor, region: Tensor, size: int) -> Tensor:
     present = torch.zeros(len(ids), size, device=ids.device)
     return present.scatter_add_(1, ids.flatten(1), region.flatten(1).float()) > 0
@@ -74,8 +80,13 @@ class Method(nn.Module, ABC, Generic[S]):
     """One way to draw an image for a layout; its parts keep the names of the authors' files (netG, netE)."""
 
     scope: Scope
+    config: Any  # the dataclass it was built from
     generator: nn.Module
     encoder: nn.Module | None
+
+    def planes(self, layout: Layout) -> Tensor:
+        """What a discriminator sees of the layout, [N, P, H, W]."""
+        return semantic_planes(layout, edges=False)
 
     @abstractmethod
     def sample_style(self, layout: Layout, rngs: Sequence[torch.Generator]) -> S:
@@ -111,5 +122,7 @@ class MethodSpec(Generic[C]):
     build: Callable[[C], Method[Any]]
     configs: Mapping[str, C]  # data set -> the paper's network for it
     tiny: C  # the network for the built-in data
+    recipes: Mapping[str, Any] = field(default_factory=dict)  # data set -> how the paper trains it
+    tiny_recipe: Any = None  # None: nothing to train
     note: str = ""  # printed in every table, e.g. that a network is a reconstruction
     files: Mapping[str, tuple[str, ...]] = field(default_factory=dict)  # "generator" -> names the authors' file may have

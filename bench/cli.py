@@ -1,0 +1,112 @@
+"""The command line: names of commands, imported when used, and errors in one line."""
+
+from __future__ import annotations
+
+import sys
+import traceback
+from collections.abc import Sequence
+from typing import Any
+
+import rich_click as click
+
+from bench.catalog import UserError, check_name, resolve
+from bench.files import file_advice
+from bench.options import debug_option
+from bench.version import version
+
+COMMANDS: dict[str, tuple[str, str]] = {
+    "run": ("bench.commands.run:command", "Measure methods on data sets and print the table."),
+    "train": ("bench.commands.train:command", "Train a method on a data set."),
+    "profile": ("bench.commands.profile:command", "Count parameters and operations, measure time and memory."),
+    "parity": ("bench.commands.parity:command", "Compare this installation with stored outputs."),
+    "sample": ("bench.commands.sample:command", "Draw a grid of images that vary in one part."),
+    "data": ("bench.commands.data:command", "Prepare or verify data sets."),
+    "weights": ("bench.commands.weights:command", "List, fetch or verify weight files."),
+    "doctor": ("bench.commands.doctor:command", "Check that everything is there for a run."),
+    "list": ("bench.commands.list:command", "List methods, datasets, metrics and what else has a name."),
+    "table": ("bench.commands.table:command", "Print a paper's table: measured, published or both."),
+    "protocols": ("bench.commands.protocols:command", "List evaluation protocols or explain one."),
+    "train-segmenter": ("bench.commands.train_segmenter:command", "Train a segmenter that scores images."),
+    "train-features": ("bench.commands.train_features:command", "Train the feature network of the built-in data."),
+}
+OK, FAILED, USAGE, INTERRUPTED = 0, 1, 2, 130
+
+
+class Bench(click.RichGroup):
+    """A group that knows its commands by name and help line, and imports the one that is used."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        """Name the commands in the order of the help page."""
+        return list(COMMANDS)
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        """Stand in for a command on the help page, without importing it."""
+        return click.RichCommand(name=cmd_name, help=COMMANDS[cmd_name][1]) if cmd_name in COMMANDS else None
+
+    def resolve_command(
+        self, ctx: click.Context, args: list[str]
+    ) -> tuple[str | None, click.Command | None, list[str]]:
+        """Import the command that is to run."""
+        name, *rest = args
+        if name.startswith("-"):
+            return super().resolve_command(ctx, args)
+        check_name("command", COMMANDS, name)
+        return name, resolve("command", COMMANDS, name), rest
+
+    def main(self, *args: Any, **settings: Any) -> Any:  # noqa: ANN401 - the signature of click
+        """Run and exit, with the same codes for the shell and for tests."""
+        words: Sequence[str] | None = args[0] if args else settings.pop("args", None)
+        words = sys.argv[1:] if words is None else words
+        ours = [word for word in words if word != "--debug"]  # every command has it, and none has to read it
+        try:
+            code = super().main(ours, *args[1:], **{**settings, "standalone_mode": False})
+        except (Exception, KeyboardInterrupt) as error:
+            if len(ours) < len(words):
+                traceback.print_exc()
+            message, code = explained(error)
+            click.echo(message, err=True)
+        sys.exit(code or OK)
+
+
+def explained(error: BaseException) -> tuple[str, int]:
+    """Turn an error into one line for the user and the exit code."""
+    match error:
+        case KeyboardInterrupt() | click.Abort():
+            return "interrupted", INTERRUPTED
+        case click.ClickException():
+            context = getattr(error, "ctx", None)
+            hint = f" See '{context.command_path} --help'." if context else ""
+            return f"error: {_one_line(error.format_message())}{hint}", USAGE
+        case UserError() | FileNotFoundError():
+            return f"error: {_one_line(str(error))}", USAGE
+        case OSError() if file_advice(error):
+            return f"error: {error.filename or 'A file'}: {file_advice(error)}.", USAGE
+        case _:
+            text = _one_line(f"{type(error).__name__}: {error}")
+            return f"error: {text} (run again with --debug for the traceback)", FAILED
+
+
+def _one_line(text: str) -> str:
+    return " ".join(text.split())
+
+
+def _version(context: click.Context, _: click.Parameter, wanted: bool) -> None:
+    if wanted:
+        click.echo(f"bench {version()}")
+        context.exit()
+
+
+@click.group(cls=Bench, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 120})
+@click.option("--version", is_flag=True, is_eager=True, expose_value=False, callback=_version, help="Show the version.")
+@debug_option
+def cli() -> None:
+    """Evaluate semantic image synthesis: every method, every metric, named protocols, the papers' tables.
+
+    A first try that needs neither data nor weights: bench list methods. Exit codes: 0 ok, 1 a check failed,
+    2 wrong usage or a missing file, 130 interrupted.
+    """
+
+
+def main() -> None:
+    """Run the command line of this process."""
+    cli.main(prog_name="bench")

@@ -1,0 +1,86 @@
+"""`bench list`: everything that has a name."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Mapping
+from pathlib import Path
+
+import rich_click as click
+
+from bench import catalog, published
+from bench.options import debug_option, json_option
+
+Lines = Mapping[str, str]  # name -> one line
+
+
+def _of(table: catalog.Table) -> Lines:
+    return {name: line for name, (_, line) in table.items()}
+
+
+def _methods() -> Lines:
+    return _of(catalog.methods())
+
+
+def _datasets() -> Lines:
+    from bench.datasets import DATASETS
+
+    return _of(DATASETS)
+
+
+def _metrics() -> Lines:
+    from metrics import METRICS
+
+    return _of(METRICS)
+
+
+def _segmenters() -> Lines:
+    from segmenters import SEGMENTERS
+
+    return _of(SEGMENTERS)
+
+
+def _protocols() -> Lines:
+    from metrics.protocol import PROTOCOLS
+
+    return {
+        name: f"{protocol.repeats} runs; see bench protocols --explain {name}" for name, protocol in PROTOCOLS.items()
+    }
+
+
+def _tables() -> Lines:
+    tables = map(published.published_table, published.table_files())
+    return {table.id: f"{table.paper}: {table.caption}" for table in tables}
+
+
+def _weights() -> Lines:
+    folder = Path(published.__file__).parent / "weights"
+    files = sorted(folder.rglob("*.safetensors"))
+    return {path.relative_to(folder).as_posix(): f"shipped, {path.stat().st_size / 1e6:.1f} MB" for path in files}
+
+
+KINDS: dict[str, Callable[[], Lines]] = {
+    "methods": _methods,
+    "datasets": _datasets,
+    "metrics": _metrics,
+    "protocols": _protocols,
+    "segmenters": _segmenters,
+    "tables": _tables,
+    "weights": _weights,
+}
+
+
+@click.command()
+@click.argument("kind", metavar="|".join(KINDS))
+@json_option
+@debug_option
+def command(kind: str, as_json: bool) -> None:
+    """List the methods, datasets, metrics, protocols, segmenters, tables or weights that the suite knows."""
+    catalog.check_name("kind of thing", KINDS, kind)
+    lines = KINDS[kind]()
+    if as_json:
+        click.echo(json.dumps([{"name": name, "about": line} for name, line in lines.items()], indent=1))
+        return
+    width = max(map(len, lines), default=0)
+    for name, line in lines.items():
+        click.echo(f"{name:{width}}  {line}".rstrip())

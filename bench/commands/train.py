@@ -1,0 +1,125 @@
+"""Train a method with its own losses and schedule."""
+
+from __future__ import annotations
+
+import json
+import platform
+import shlex
+import sys
+import time
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import rich_click as click
+import torch
+
+from bench.catalog import UserError, check_name, resolve
+from bench.checkpoints import sha256_of, write_weights
+from bench.datasets import DATASETS
+from bench.datasets.base import Dataset, DatasetSpec
+from bench.devices import choose_device
+from bench.files import write_text
+from bench.options import FOLDER, data_root_option, debug_option, device_option, seed_option
+from bench.progress import progress_bar
+from bench.training import Trainer, TrainingOptions
+from models import METHODS
+from models._recipe import Recipe
+from models.base import MethodSpec
+
+
+def choose_recipe(spec: MethodSpec[Any], dataset: str, preset: str) -> tuple[object, Recipe]:
+    """Find network sizes and recipe of a method for a data set."""
+    if spec.tiny_recipe is None:
+        raise UserError(f"{spec.title} has nothing to train.")
+    if preset == "tiny":
+        return spec.tiny, spec.tiny_recipe
+    check_name(f"data set of {spec.title} at the paper's size", spec.configs, dataset)
+    return spec.configs[dataset], spec.recipes.get(dataset, Recipe())
+
+
+def export(trainer: Trainer, seconds: float) -> Path:
+    """Write the finished weights and beside them the record of how they came to be."""
+    folder = trainer.options.folder
+    path = folder / "weights.safetensors"
+    command = shlex.join(["bench", *sys.argv[1:]])
+    write_weights(path, trainer.objective.method, {"made by": command})
+    record = {
+        **trainer.description(),
+        "command": command,
+        "steps": trainer.step,
+        "seconds": round(seconds, 1),
+        "threads": torch.get_num_threads(),
+        "device": str(trainer.options.device),
+        "machine": platform.processor() or platform.machine(),
+        "torch": torch.__version__,
+        "sha256": sha256_of(path),
+    }
+    write_text(folder / "weights.json", json.dumps(record, indent=2, sort_keys=True) + "\n")
+    return path
+
+
+@click.command()
+@click.option("--method", "name", required=True, help="Method to train; see `bench list methods`.")
+@click.option("--dataset", default="paperdolls", show_default=True, help="Data set; its training split is used.")
+@click.option("--preset", type=click.Choice(["tiny", "paper"]), help="Network sizes [default: tiny on paperdolls].")
+@data_root_option
+@click.option("--out", type=FOLDER, help="Run folder [default: runs/METHOD-DATASET-SEED].")
+@seed_option
+@click.option("--epochs", type=int, help="Epochs at the full rate [default: the recipe's].")
+@click.option("--decay-epochs", type=int, help="Epochs of linear decay [default: the recipe's].")
+@click.option("--batch-size", type=int, help="Images per step [default: the recipe's].")
+@device_option
+@click.option(
+    "--precision",
+    type=click.Choice(["float32", "bfloat16"]),
+    default="float32",
+    show_default=True,
+    help="bfloat16 runs the networks in mixed precision.",
+)
+@click.option("--resume", is_flag=True, help="Continue the run folder's last checkpoint.")
+@debug_option
+def command(
+    name: str,
+    dataset: str,
+    preset: str | None,
+    data_root: Path | None,
+    out: Path | None,
+    seed: int,
+    epochs: int | None,
+    decay_epochs: int | None,
+    batch_size: int | None,
+    device: str,
+    precision: str,
+    resume: bool,
+) -> None:
+    """Train a method.
+
+    The run folder gets run.json (the whole recipe), losses.csv, grids/ (sample pictures), last.pt after every epoch,
+    and at the end weights.safetensors with weights.json, its record.
+    """
+    spec: MethodSpec[Any] = resolve("method", METHODS, name)
+    data: DatasetSpec = resolve("dataset", DATASETS, dataset)
+    config, recipe = choose_recipe(spec, dataset, preset or ("tiny" if dataset.startswith("paperdolls") else "paper"))
+    chosen = {"epochs": epochs, "decay_epochs": decay_epochs, "batch": batch_size}
+    recipe = replace(recipe, **{key: value for key, value in chosen.items() if value is not None})
+    folder = out or Path("runs") / f"{name}-{dataset}-{seed}"
+    items: Dataset = data.open("train", data_root)
+    options = TrainingOptions(folder, seed, choose_device(device), precision)  # type: ignore[arg-type]
+    trainer = Trainer(spec.build(config), recipe, items, options)
+    if resume:
+        trainer.resume()
+    elif (folder / "last.pt").exists():
+        raise UserError(f"{folder} already holds a run: continue it with --resume, or name another folder with --out.")
+    start = time.perf_counter()
+    with progress_bar() as progress:
+        task = progress.add_task(
+            f"{spec.title} on {dataset}", total=trainer.total_steps, completed=trainer.step, status=""
+        )
+
+        def report(step: int, losses: dict[str, float]) -> None:
+            shown = "  ".join(f"{key} {value:.2f}" for key, value in losses.items())
+            progress.update(task, completed=step, status=shown)
+
+        trainer.train(report)
+    click.echo(export(trainer, time.perf_counter() - start))

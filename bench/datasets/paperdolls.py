@@ -1,0 +1,85 @@
+"""Drawn persons with the eight classes of DeepFashion: data that needs no download and whose truth is known.
+
+The layout comes from the item's seed, the look of every part from a seed of its own (`_appearance.py`).
+"""
+
+from __future__ import annotations
+
+import hashlib
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from bench.catalog import UserError
+from bench.datasets._appearance import paint as paint
+from bench.datasets._figures import Canvas, Dice
+from bench.datasets._wardrobe import dress_person
+from bench.datasets.base import PERSON_PALETTE, Dataset, DatasetSpec, Instances, Item, Labels, Split
+from bench.seeds import stream_seed
+
+RENDERER = 1  # raise it whenever a pixel of any item may change
+NUM_SEEDS = 16  # instance ids 0..15: 0 none, 1 background, class c of person p = c + 1 + 7 p
+CLASS_NAMES = ("background", "hair", "face", "top", "bottom", "skin", "shoes", "socks")
+CLASS_OF = np.array([0, 0, *range(1, 8), *range(1, 8)], np.uint8)  # instance id -> class
+ONE, TWO = ((0.5, 1.25),), ((0.27, 1.0), (0.73, 1.0))  # centre and horizontal stretch of each person
+
+
+def draw_layout(seed: int, size: int, persons: int) -> tuple[Labels, Instances]:
+    """Draw where the parts of one or two persons lie: labels and instances, [size, size]."""
+    instances = np.ones((size, size), np.int32)
+    for person, (centre, stretch) in enumerate(ONE if persons == 1 else TWO):
+        dress_person(Canvas(instances, person, centre, stretch), Dice(stream_seed(seed, person)))
+    return CLASS_OF[instances], instances
+
+
+def appearance_seeds(seed: int) -> NDArray[np.int64]:
+    """Derive the seeds of all instance ids from one, [16]."""
+    return np.array([stream_seed(seed, "look", instance) for instance in range(NUM_SEEDS)], np.int64)
+
+
+class Paperdolls(Dataset):
+    """Items drawn when they are asked for; nothing is stored."""
+
+    def __init__(self, spec: DatasetSpec, split: Split, *, length: int, persons: int, size: int = 64) -> None:
+        self.spec = spec
+        self.split = split
+        self.size = (size, size)
+        self._length = length
+        self._persons = persons
+
+    def __len__(self) -> int:
+        return self._length
+
+    def __getitem__(self, index: int) -> Item:
+        if not 0 <= index < len(self):
+            raise IndexError(f"{self.name} {self.split} has items 0 to {len(self) - 1}, not {index}.")
+        seed = self.seed(index)
+        labels, instances = draw_layout(seed, self.size[0], self._persons)
+        image = paint(labels, instances, appearance_seeds(seed))
+        return Item(f"{self.split}_{index:05d}", labels, instances, image)
+
+    def seed(self, index: int) -> int:
+        """Derive the seed that decides all of one item; the size is not part of it."""
+        return stream_seed(self.name, self.split, index)
+
+    def fingerprint(self) -> str:
+        """Hash the renderer's version and what it is asked for; the drawing code itself is pinned by tests."""
+        parts = ("paperdolls", RENDERER, self.name, self.split, self._length, self._persons, *self.size)
+        return hashlib.sha256("/".join(map(str, parts)).encode()).hexdigest()
+
+
+def open_paperdolls(split: Split, root: Path | None = None, size: int = 64) -> Paperdolls:
+    """Open the one-person items: 20000 to train on, 200 to evaluate with; no file is read from `root`."""
+    return Paperdolls(PAPERDOLLS, split, length=20000 if split == "train" else 200, persons=1, size=size)
+
+
+def open_paperdolls2(split: Split, root: Path | None = None, size: int = 64) -> Paperdolls:
+    """Open the 100 two-person items, which are for evaluation only; no file is read from `root`."""
+    if split == "train":
+        raise UserError("paperdolls2 is for evaluation only: train on paperdolls and evaluate on paperdolls2.")
+    return Paperdolls(PAPERDOLLS2, split, length=100, persons=2, size=size)
+
+
+PAPERDOLLS = DatasetSpec("paperdolls", "Paperdolls", CLASS_NAMES, PERSON_PALETTE, (64, 64), open_paperdolls)
+PAPERDOLLS2 = DatasetSpec("paperdolls2", "Paperdolls2", CLASS_NAMES, PERSON_PALETTE, (64, 64), open_paperdolls2)

@@ -1,0 +1,51 @@
+"""Files that are written whole or not at all, and file errors in words."""
+
+from __future__ import annotations
+
+import contextlib
+import errno
+import os
+import uuid
+from collections.abc import Iterator
+from pathlib import Path
+from typing import BinaryIO
+
+from bench.catalog import UserError
+
+_ADVICE = {
+    errno.ENOSPC: "the disk is full; free some space or name a folder on another disk",
+    errno.EDQUOT: "your disk quota is used up; free some space or name a folder on another disk",
+    errno.EROFS: "the file system is read-only; name a folder that can be written",
+    errno.EACCES: "permission denied; change its permissions or name another one",
+    errno.EPERM: "permission denied; change its permissions or name another one",
+}
+
+
+def file_advice(error: OSError) -> str | None:
+    """Say what is wrong and the way out, for errors that lie with the disk or its permissions."""
+    return _ADVICE.get(error.errno or 0)
+
+
+@contextlib.contextmanager
+def whole_file(path: Path) -> Iterator[BinaryIO]:
+    """Open a hidden neighbour of `path` to be written; it takes the place of `path` once the block ended well."""
+    part = path.with_name(f".{path.name}.{uuid.uuid4().hex[:8]}.part")
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        with part.open("xb") as file:
+            yield file
+            file.flush()
+            os.fsync(file.fileno())
+        os.replace(part, path)
+    except OSError as error:
+        reason = file_advice(error) or f"{error.strerror or error}; name another folder"
+        raise UserError(f"Cannot write {path.name} in the folder {path.parent}: {reason}.") from error
+    finally:
+        with contextlib.suppress(OSError):  # a read-only disk refuses even this
+            part.unlink(missing_ok=True)
+
+
+def write_text(path: Path, text: str) -> None:
+    """Write a text file whole, as UTF-8 with plain line ends on every system."""
+    with whole_file(path) as file:
+        file.write(text.encode())

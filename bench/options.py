@@ -1,0 +1,80 @@
+"""The options that commands share, each with the same name and meaning everywhere."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any, TypeVar
+
+import rich_click as click
+
+F = TypeVar("F", bound=Callable[..., Any])
+Decorator = Callable[[F], F]
+
+POSITIVE = click.IntRange(min=1)
+FOLDER = click.Path(file_okay=False, path_type=Path)
+
+json_option = click.option("--json", "as_json", is_flag=True, help="Print JSON on standard output instead of a table.")
+seed_option = click.option(
+    "--seed", type=click.IntRange(min=0), default=0, show_default=True, help="Start of every random stream."
+)
+device_option = click.option(
+    "--device", default="auto", show_default=True, help="cpu, cuda, cuda:1, mps; auto takes the fastest there is."
+)
+batch_size_option = click.option(
+    "--batch-size",
+    type=POSITIVE,
+    default=8,
+    show_default=True,
+    help="Label maps per step; it changes speed and memory, not the numbers.",
+)
+num_workers_option = click.option(
+    "--num-workers",
+    type=click.IntRange(min=0),
+    default=2,
+    show_default=True,
+    help="Processes that load data; 0 loads in the main process.",
+)
+limit_option = click.option(
+    "--limit", type=POSITIVE, help="Use the first N label maps only; tables then say so, e.g. paperdolls2[:50]."
+)
+data_root_option = click.option(
+    "--data-root",
+    type=FOLDER,
+    default=Path("data"),
+    envvar="BENCH_DATA_ROOT",
+    show_default=True,
+    show_envvar=True,
+    help="Folder that holds the data sets; the built-in data needs none.",
+)
+# Its effect is in bench.cli, which takes it off the command line; here it is for the help pages.
+debug_option = click.option("--debug", is_flag=True, expose_value=False, help="Show the traceback of an error.")
+
+
+def out_option(default: str) -> Decorator[Any]:
+    """Name the folder that results go to; its default differs between commands."""
+    return click.option(
+        "--out", type=FOLDER, default=Path(default), show_default=True, help="Folder that results are written to."
+    )
+
+
+def common_options(out: str) -> Decorator[Any]:
+    """Add all options of a command that computes."""
+    options = (
+        data_root_option,
+        limit_option,
+        seed_option,
+        device_option,
+        batch_size_option,
+        num_workers_option,
+        out_option(out),
+        json_option,
+        debug_option,
+    )
+
+    def decorate(command: F) -> F:
+        for option in reversed(options):
+            command = option(command)
+        return command
+
+    return decorate

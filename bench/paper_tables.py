@@ -1,0 +1,152 @@
+"""A paper's table with our numbers: as printed, as measured, side by side, or their difference."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Sequence
+from decimal import Decimal
+from typing import Literal
+
+from bench.grid import Column, Entry, Grid, Group, Number, Row, digits
+from bench.published import Printed, PublishedRow, PublishedTable
+from bench.records import Record
+from bench.tables import SPREAD, csv_text, entry_of, exact, mark_rows, newest, row_notes
+
+Values = Literal["measured", "published", "both", "delta"]
+Place = tuple[PublishedRow, str, Column, Printed]  # row, data set, column and what the paper prints there
+
+NO_NUMBER = "the paper has no number"
+
+
+class PaperTable:
+    """A published table beside the records that can fill it."""
+
+    def __init__(self, table: PublishedTable, records: Iterable[Record], protocol: str | None = None) -> None:
+        self.table = table
+        self.protocol = protocol or table.protocol
+        self.records = [record for record in records if _full(record, self.protocol)]
+
+    def measured(self, row: PublishedRow, dataset: str, column: Column) -> Record | None:
+        """Find the record that speaks for a place: a full run of the paper's network with trained weights."""
+        found = [
+            record
+            for record in self.records
+            if (record.cell.method, record.cell.dataset) == (row.method, dataset) and record.fills(column.key)
+        ]
+        done = [record for record in found if record.status == "done"]
+        return newest([record for record in done if record.weights != "untrained"] or done or found)
+
+    def number(self, row: PublishedRow, dataset: str, column: Column) -> Number:
+        """Show the measured number of a place, or a blank with the reason."""
+        record = self.measured(row, dataset, column)
+        if record is not None and record.status == "done" and record.weights == "untrained":
+            return Number(note="measured with untrained weights only")
+        return entry_of(record, column)
+
+    def grid(self, values: Values) -> Grid:
+        """Lay the table out for rendering."""
+        entry = {
+            "measured": lambda *place: (self.number(*place[:3]),),
+            "published": lambda *place: (_published(place[3]),),
+            "both": lambda *place: (self.number(*place[:3]), _published(place[3])),
+            "delta": lambda *place: (self._difference(*place),),
+        }[values]
+        rows = [self._row(row, values, entry) for row in self.table.rows]
+        if values in ("measured", "both"):
+            columns = [column for _, column in self.table.places]
+            rows = list(mark_rows(rows, columns, [row.ranked for row in self.table.rows]))
+        groups = tuple(Group(group.head, group.columns) for group in self.table.groups)
+        return Grid(self.table.id, self.table.caption, groups, tuple(rows), self._notes(values, rows))
+
+    def csv(self, values: Values) -> str:
+        """Write the table in long form, one line per number; measured means are not rounded."""
+        return csv_text(_LONG_FORM[values](self))
+
+    def places(self) -> list[Place]:
+        """List every place, row by row."""
+        return [
+            (row, dataset, column, printed)
+            for row in self.table.rows
+            for (dataset, column), printed in zip(self.table.places, row.values, strict=True)
+        ]
+
+    def _row(self, row: PublishedRow, values: Values, entry: Callable[..., Entry]) -> Row:
+        places = [place for place in self.places() if place[0] is row]
+        records = [self.measured(*place[:3]) for place in places] if values != "published" else []
+        notes = row_notes(record for record in records if record is not None and record.weights != "untrained")
+        return Row(row.title, tuple(entry(*place) for place in places), notes, row.rule)
+
+    def _difference(self, row: PublishedRow, dataset: str, column: Column, printed: Printed) -> Number:
+        measured = self.number(row, dataset, column)
+        if not measured.text:
+            return measured
+        if printed.number is None:
+            return Number(note=NO_NUMBER)
+        return Number(digits(float(Decimal(measured.text) - printed.number), column.decimals, "+"))
+
+    def _notes(self, values: Values, rows: Sequence[Row]) -> tuple[str, ...]:
+        printed = f"as printed in {self.table.paper} ({self.table.source})"
+        measured = f"Measured with protocol {self.protocol}, preset paper."
+        notes = {
+            "measured": [f"{measured} Layout of {self.table.paper} ({self.table.source})."],
+            "published": [f"All numbers are published ones, {printed}."],
+            "both": [measured, f"Numbers in parentheses are published ones, {printed}."],
+            "delta": [measured, f"Measured minus published number, the latter {printed}."],
+        }[values]
+        if any(number.spread for row in rows for entry in row.entries for number in entry):
+            notes.append(SPREAD)
+        return (*notes, *self.table.notes)
+
+
+def _full(record: Record, protocol: str) -> bool:
+    cell = record.cell
+    return cell.protocol == protocol and cell.preset == "paper" and cell.limit is None
+
+
+def _published(printed: Printed) -> Number:
+    return Number("–" if printed.absent else printed.text, mark=printed.mark, published=True)
+
+
+def _start(table: PublishedTable, place: Place) -> list[str]:
+    row, dataset, column, _ = place
+    return [table.id, row.method, dataset, column.key]
+
+
+_KEYS = ["table", "method", "dataset", "metric"]
+
+
+def _published_lines(paper: PaperTable) -> list[list[str]]:
+    present = [place for place in paper.places() if not place[3].absent]
+    return [[*_KEYS, "value"], *([*_start(paper.table, place), place[3].text] for place in present)]
+
+
+def _measured_lines(paper: PaperTable) -> list[list[str]]:
+    lines = [[*_KEYS, "value", "std", "blank"]]
+    for place in paper.places():
+        number = paper.number(*place[:3])
+        mean, spread = exact(paper.measured(*place[:3]), place[2].key) if number.text else ("", "")
+        lines.append([*_start(paper.table, place), mean, spread, number.note])
+    return lines
+
+
+def _both_lines(paper: PaperTable) -> list[list[str]]:
+    lines = [[*_KEYS, "measured", "std", "published", "blank"]]
+    for place, line in zip(paper.places(), _measured_lines(paper)[1:], strict=True):
+        *start, mean, spread, blank = line
+        lines.append([*start, mean, spread, "" if place[3].absent else place[3].text, blank])
+    return lines
+
+
+def _delta_lines(paper: PaperTable) -> list[list[str]]:
+    lines = [[*_KEYS, "delta", "blank"]]
+    for place in paper.places():
+        difference = paper._difference(*place)
+        lines.append([*_start(paper.table, place), difference.text, difference.note])
+    return lines
+
+
+_LONG_FORM: dict[Values, Callable[[PaperTable], list[list[str]]]] = {
+    "measured": _measured_lines,
+    "published": _published_lines,
+    "both": _both_lines,
+    "delta": _delta_lines,
+}

@@ -1,0 +1,24 @@
+"""Compare this installation with goldens: inputs and outputs of the authors' own networks, weights made from names."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+# (method, network) of a golden -> the function that recomputes it; nothing is imported before it is used.
+ADAPTERS: Mapping[tuple[str, str], str] = {
+    ("spade", "netG"): "bench.parity.spade:generator",
+    ("spade", "netD"): "bench.parity.spade:discriminator",
+    ("spade", "training_step"): "bench.parity.spade:training_step",
+    ("vspade", "netG"): "bench.parity.spade:generator",
+    ("vspade", "netE"): "bench.parity.spade:encoder",
+    ("vspade", "netD"): "bench.parity.spade:discriminator",
+    ("vspade", "training_step"): "bench.parity.spade:training_step",
+    ("groupdnet", "netG"): "bench.parity.groupdnet:generator",
+    ("groupdnet", "netE"): "bench.parity.groupdnet:encoder",
+    ("groupdnet", "netD"): "bench.parity.spade:discriminator",
+    ("groupdnet", "training_step"): "bench.parity.groupdnet:training_step",
+    ("inade", "netG"): "bench.parity.inade:generator",
+    ("inade", "netE"): "bench.parity.inade:encoder",
+    ("inade", "netD"): "bench.parity.spade:discriminator",
+    ("inade", "training_step"): "bench.parity.inade:training_step",
+}

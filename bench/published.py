@@ -1,0 +1,174 @@
+"""The papers' tables as printed: one TOML file each, numbers kept as text so that no digit is lost.
+
+id = "inade-1"
+paper = "INADE, Table 1"         # who printed it
+caption = "..."
+protocol = "inade2021"           # what our numbers beside it are measured with
+source = "..."                   # the publication
+notes = ["..."]                  # optional
+
+[[groups]]                       # columns under one heading, of one data set
+head = "DeepFashion"             # optional
+dataset = "deepfashion"
+columns = [
+  { key = "fid", head = "FID", better = "lower" },    # optional: unit, decimals; without `better` nothing is ranked
+]
+
+[[rows]]
+method = "inade"                 # the row's id; a method of the suite where there is one
+title = "INADE"
+values = [["_9.97_"]]            # one list per group; *bold*, _underlined_, anything not a number is no number
+                                 # optional: ranked = false (takes no part in best), rule = true (a line above)
+"""
+
+from __future__ import annotations
+
+import re
+import sys
+from collections.abc import Mapping
+from dataclasses import dataclass
+from decimal import Decimal, InvalidOperation
+from pathlib import Path
+from typing import Any
+
+from bench.catalog import UserError, check_name
+from bench.grid import Better, Column, Mark
+
+if sys.version_info >= (3, 11):
+    import tomllib
+else:
+    import tomli as tomllib
+
+FOLDER = Path(__file__).resolve().parents[1] / "results" / "published"
+_MARKS: dict[str, Mark] = {"*": "best", "_": "second"}
+_BETTER: dict[str, Better] = {"higher": "higher", "lower": "lower", "": ""}
+
+
+@dataclass(frozen=True)
+class Printed:
+    """One place of a printed table."""
+
+    text: str  # as printed: "9.97", "-", "N/A", "76.00%"
+    mark: Mark  # "best" = printed bold, "second" = printed underlined
+
+    @property
+    def number(self) -> Decimal | None:
+        """Read the number, if it is one."""
+        try:
+            number = Decimal(self.text.removesuffix("%"))
+        except InvalidOperation:
+            return None
+        return number if number.is_finite() else None
+
+    @property
+    def absent(self) -> bool:
+        """Tell whether the paper has nothing here."""
+        return self.text in ("", "-", "N/A")
+
+
+@dataclass(frozen=True)
+class PublishedGroup:
+    """Columns of one data set."""
+
+    head: str
+    dataset: str
+    columns: tuple[Column, ...]
+
+
+@dataclass(frozen=True)
+class PublishedRow:
+    """One line of a printed table, its places from left to right over all groups."""
+
+    method: str
+    title: str
+    values: tuple[Printed, ...]
+    ranked: bool
+    rule: bool
+
+
+@dataclass(frozen=True)
+class PublishedTable:
+    """One table of a paper."""
+
+    id: str
+    paper: str
+    caption: str
+    protocol: str
+    source: str
+    groups: tuple[PublishedGroup, ...]
+    rows: tuple[PublishedRow, ...]
+    notes: tuple[str, ...]
+
+    @property
+    def places(self) -> list[tuple[str, Column]]:
+        """List data set and column of every place of a row."""
+        return [(group.dataset, column) for group in self.groups for column in group.columns]
+
+
+def table_files(folder: Path = FOLDER) -> dict[str, Path]:
+    """Find the tables: id -> file."""
+    return {path.stem: path for path in sorted(folder.glob("*.toml"))}
+
+
+def published_table(name: str, folder: Path = FOLDER) -> PublishedTable:
+    """Read one table by its id."""
+    files = table_files(folder)
+    check_name("table", files, name)
+    path = files[name]
+    try:
+        table = _table(tomllib.loads(path.read_text(encoding="utf-8")))
+    except KeyError as error:
+        raise UserError(f"{path}: {error.args[0]} is missing.") from error
+    except (ValueError, TypeError, AttributeError) as error:
+        raise UserError(f"{path}: {error}.") from error
+    if table.id != path.stem:
+        raise UserError(f"{path}: its id is '{table.id}', expected the file's name.")
+    return table
+
+
+def _table(data: Mapping[str, Any]) -> PublishedTable:
+    words = {key: str(data[key]) for key in ("id", "paper", "caption", "protocol", "source")}
+    _only(data, {*words, "notes", "groups", "rows"}, "the table")
+    widths = [len(group["columns"]) for group in data["groups"]]
+    rows = tuple(_row(row, widths) for row in data["rows"])
+    groups, start = [], 0
+    for group in data["groups"]:
+        _only(group, {"head", "dataset", "columns"}, "a group")
+        shown = [[row.values[start + place] for row in rows] for place in range(len(group["columns"]))]
+        columns = tuple(_column(column, cells) for column, cells in zip(group["columns"], shown, strict=True))
+        groups.append(PublishedGroup(group.get("head", ""), group["dataset"], columns))
+        start += len(columns)
+    return PublishedTable(**words, groups=tuple(groups), rows=rows, notes=tuple(data.get("notes", ())))
+
+
+def _row(row: Mapping[str, Any], widths: list[int]) -> PublishedRow:
+    _only(row, {"method", "title", "values", "ranked", "rule"}, f"row {row['method']}")
+    if [len(values) for values in row["values"]] != widths:
+        found = [len(values) for values in row["values"]]
+        raise ValueError(f"row {row['method']} has {found} values in its groups, expected {widths}")
+    values = tuple(_printed(text) for group in row["values"] for text in group)
+    return PublishedRow(row["method"], row["title"], values, row.get("ranked", True), row.get("rule", False))
+
+
+def _printed(text: str) -> Printed:
+    marked = re.fullmatch(r"([*_])(.+)\1", text)
+    return Printed(marked[2], _MARKS[marked[1]]) if marked else Printed(text, "")
+
+
+def _column(column: Mapping[str, Any], cells: list[Printed]) -> Column:
+    _only(column, {"key", "head", "better", "unit", "decimals"}, f"column {column['key']}")
+    better = column.get("better", "")
+    if better not in _BETTER:
+        raise ValueError(f"column {column['key']}: better is '{better}', expected 'higher' or 'lower'")
+    decimals = column.get("decimals", max(map(_decimals, cells), default=0))
+    return Column(column["key"], column["head"], _BETTER[better], decimals, column.get("unit", ""))
+
+
+def _decimals(cell: Printed) -> int:
+    return 0 if cell.number is None else max(0, -int(cell.number.as_tuple().exponent))
+
+
+def _only(table: Mapping[str, object], known: set[str], where: str) -> None:
+    unknown = sorted(table.keys() - known)
+    if unknown:
+        raise ValueError(f"{where} has an unknown '{unknown[0]}', known: {', '.join(sorted(known))}")

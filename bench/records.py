@@ -1,0 +1,114 @@
+"""Measured numbers on disk: one JSON file per record, written whole or not at all."""
+
+from __future__ import annotations
+
+import json
+import math
+from collections.abc import Iterator, Mapping
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from typing import Any, Literal, get_args
+
+from bench.catalog import UserError
+from bench.files import write_text
+from bench.plan import Cell
+
+Status = Literal["done", "skipped", "failed"]
+
+
+@dataclass(frozen=True)
+class Provenance:
+    """How, where and when a record came about; none of it may change the numbers, so none of it enters the key."""
+
+    commit: str | None  # of the suite; None = not run from a git checkout
+    dirty: bool | None  # the checkout held uncommitted changes
+    versions: Mapping[str, str]  # package -> version
+    python: str
+    platform: str
+    device: str
+    start: str  # ISO 8601, UTC
+    seconds: float
+    batch_size: int | None = None
+    precision: str = "float32"
+
+
+@dataclass(frozen=True)
+class Record:
+    """One metric of one cell."""
+
+    key: str
+    cell: Cell
+    metric: str
+    version: int
+    status: Status
+    weights: str  # "trained", "untrained" or the sha256 of the file
+    provenance: Provenance
+    values: Mapping[str, float] = field(default_factory=dict)  # column key -> mean over runs
+    runs: Mapping[str, list[float]] = field(default_factory=dict)  # column key -> value of every run
+    reason: str = ""  # why there are no values
+    columns: tuple[str, ...] = ()  # the column keys that stay blank, where there are no values
+    counts: Mapping[str, int] = field(default_factory=dict)  # what was measured: {"layouts": 500, "images": 5000}
+    note: str = ""  # shown below every table that shows the record
+
+    def __post_init__(self) -> None:
+        if self.status not in get_args(Status):
+            raise ValueError(f"status '{self.status}' is none of {', '.join(get_args(Status))}")
+        if bool(self.values) != (self.status == "done") or bool(self.reason) == (self.status == "done"):
+            raise ValueError(f"a '{self.status}' record has {'values' if self.status == 'done' else 'a reason'} only")
+        for column, values in {**{key: [value] for key, value in self.values.items()}, **self.runs}.items():
+            if not all(math.isfinite(value) for value in values):
+                raise ValueError(f"{self.metric} of {self.cell.title}: {column} is not a finite number")
+
+    def fills(self, column: str) -> bool:
+        """Tell whether the column is this record's to fill, or to leave blank."""
+        return column in (self.values or self.columns or (self.metric,))
+
+    def to_json(self) -> str:
+        """Write as JSON with sorted keys; every float reads back exactly."""
+        return json.dumps(asdict(self), sort_keys=True, indent=1, allow_nan=False, ensure_ascii=False) + "\n"
+
+    @classmethod
+    def from_json(cls, text: str) -> Record:
+        """Read what `to_json` wrote; anything else is a ValueError or TypeError."""
+        fields: Any = json.loads(text)
+        if not isinstance(fields, dict) or not {"cell", "provenance"} <= fields.keys():
+            raise ValueError("it holds no cell and provenance")
+        cell, provenance = Cell(**fields.pop("cell")), Provenance(**fields.pop("provenance"))
+        return cls(cell=cell, provenance=provenance, columns=tuple(fields.pop("columns")), **fields)
+
+
+class RecordStore:
+    """A folder of records, each in `<key>.json`; jobs that run at once never share a file."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+
+    def path(self, key: str) -> Path:
+        """Name the file of a record."""
+        return self.folder / f"{key}.json"
+
+    def __contains__(self, key: str) -> bool:
+        return self.path(key).is_file()
+
+    def __getitem__(self, key: str) -> Record:
+        return _read(self.path(key))
+
+    def __iter__(self) -> Iterator[Record]:
+        """Read all records in the order of their keys."""
+        yield from map(_read, sorted(self.folder.glob("*.json")))
+
+    def add(self, record: Record) -> None:
+        """Write a record whole, in place of one with the same key."""
+        write_text(self.path(record.key), record.to_json())
+
+
+def _read(path: Path) -> Record:
+    try:
+        record = Record.from_json(path.read_text(encoding="utf-8"))
+        if record.key != path.stem:
+            raise ValueError(f"it holds the key '{record.key}'")
+    except (ValueError, TypeError, KeyError, AttributeError) as error:
+        raise UserError(
+            f"{path} is not a record of this suite ({error}): move it away or delete it, then run again."
+        ) from error
+    return record

@@ -1,0 +1,170 @@
+"""The table of a run: its records as one row per method and one column per number."""
+
+from __future__ import annotations
+
+import csv
+import io
+import statistics
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import replace
+
+from bench.grid import Column, Entry, Grid, Group, Number, Row, digits, ranks
+from bench.plan import Preset, variant_title
+from bench.records import Record
+
+UNTRAINED = "untrained weights: the numbers say nothing about the method"
+Where = tuple[str, str]  # data as printed, protocol
+Variant = tuple[str, Preset]
+
+
+def free_table(
+    records: Sequence[Record],
+    columns: Sequence[Column],
+    titles: Mapping[str, str],
+    *,
+    name: str = "run",
+    unranked: frozenset[str] = frozenset({"truth"}),
+) -> Grid:
+    """Arrange the records of one run; `titles` gives the methods in printing order, `columns` the numbers.
+
+    Columns that no record fills are left out. Methods in `unranked` are never marked as best.
+    """
+    places = list(dict.fromkeys((record.cell.data, record.cell.protocol) for record in records))
+    variants = _variants(records, titles)
+    present = tuple(column for column in columns if any(record.fills(column.key) for record in records))
+    groups = tuple(Group(_place_title(place, places), present) for place in places)
+    rows = [
+        Row(
+            variant_title(titles[method], preset),
+            tuple(
+                (entry_of(newest(_matching(records, (method, preset), place, column.key)), column),)
+                for place in places
+                for column in present
+            ),
+            row_notes(record for record in records if (record.cell.method, record.cell.preset) == (method, preset)),
+        )
+        for method, preset in variants
+    ]
+    ranked = [method not in unranked for method, _ in variants]
+    columns_shown = [column for group in groups for column in group.columns]
+    return Grid(name, _caption(places), groups, mark_rows(rows, columns_shown, ranked), _notes(records))
+
+
+def free_csv(records: Sequence[Record], columns: Sequence[Column], titles: Mapping[str, str]) -> str:
+    """Write the same table tidily: per method (and data set) one line, per number its mean and `_std`, unrounded."""
+    present = [column.key for column in columns if any(record.fills(column.key) for record in records)]
+    heads = ["method", "preset", "dataset", "limit", "protocol", "weights"]
+    lines: list[list[object]] = [[*heads, *(head for key in present for head in (key, f"{key}_std"))]]
+    for place in dict.fromkeys((record.cell.data, record.cell.protocol) for record in records):
+        for variant in _variants(records, titles):
+            found = [newest(_matching(records, variant, place, key)) for key in present]
+            about = next((record for record in found if record is not None), None)
+            if about is None:
+                continue
+            numbers = [text for record, key in zip(found, present, strict=True) for text in exact(record, key)]
+            cell = about.cell
+            weights = "untrained" if any(r is not None and r.weights == "untrained" for r in found) else about.weights
+            lines.append([*variant, cell.dataset, cell.limit or "", cell.protocol, weights, *numbers])
+    return csv_text(lines)
+
+
+def csv_text(lines: Iterable[Sequence[object]]) -> str:
+    """Write lines as CSV with plain line ends."""
+    text = io.StringIO()
+    csv.writer(text, lineterminator="\n").writerows(lines)
+    return text.getvalue()
+
+
+def exact(record: Record | None, key: str) -> tuple[str, str]:
+    """Write the mean and the standard deviation of a column unrounded; "" where there is none."""
+    if record is None or key not in record.values:
+        return "", ""
+    runs = record.runs.get(key, [])
+    return repr(float(record.values[key])), repr(statistics.stdev(runs)) if len(runs) > 1 else ""
+
+
+def newest(records: Iterable[Record]) -> Record | None:
+    """Choose among records of the same number: the highest metric version, then the latest."""
+    return max(records, key=lambda record: (record.version, record.provenance.start, record.key), default=None)
+
+
+def entry_of(record: Record | None, column: Column) -> Number:
+    """Show what a record has for a column, or a blank with the reason."""
+    if record is None:
+        return Number(note="no record")
+    if record.status != "done":
+        return Number(note=f"{record.status}: {record.reason}")
+    runs = record.runs.get(column.key, [])
+    spread = digits(statistics.stdev(runs), column.decimals) if len(runs) > 1 else ""
+    return Number(digits(record.values[column.key], column.decimals), spread)
+
+
+def row_notes(records: Iterable[Record]) -> tuple[str, ...]:
+    """Collect what must be said of a method's numbers."""
+    notes: dict[str, None] = {}
+    for record in records:
+        if record.status == "done" and record.weights == "untrained":
+            notes[UNTRAINED] = None
+        if record.note:
+            notes[record.note] = None
+    return tuple(notes)
+
+
+def mark_rows(rows: Sequence[Row], columns: Sequence[Column], ranked: Sequence[bool]) -> tuple[Row, ...]:
+    """Mark the best and second best first number of every column among the ranked rows."""
+    entries: list[list[Entry]] = [list(row.entries) for row in rows]
+    for place, column in enumerate(columns):
+        texts = [row[place][0].text if counts else "" for row, counts in zip(entries, ranked, strict=True)]
+        for row, mark in zip(entries, ranks(texts, column.better), strict=True):
+            row[place] = (replace(row[place][0], mark=mark), *row[place][1:])
+    return tuple(replace(row, entries=tuple(marked)) for row, marked in zip(rows, entries, strict=True))
+
+
+def _variants(records: Sequence[Record], titles: Mapping[str, str]) -> list[Variant]:
+    found = dict.fromkeys((record.cell.method, record.cell.preset) for record in records)
+    return [variant for method in titles for variant in found if variant[0] == method]
+
+
+def _matching(records: Sequence[Record], variant: Variant, place: Where, key: str) -> list[Record]:
+    return [
+        record
+        for record in records
+        if (record.cell.method, record.cell.preset) == variant
+        and (record.cell.data, record.cell.protocol) == place
+        and record.fills(key)
+    ]
+
+
+def _place_title(place: Where, places: Sequence[Where]) -> str:
+    data, protocol = place
+    return data if len({protocol for _, protocol in places}) == 1 else f"{data}, {protocol}"
+
+
+def _caption(places: Sequence[Where]) -> str:
+    return f"Measured on {', '.join(dict.fromkeys(data for data, _ in places))}"
+
+
+def _notes(records: Sequence[Record]) -> tuple[str, ...]:
+    protocols = ", ".join(dict.fromkeys(record.cell.protocol for record in records))
+    presets = ", ".join(dict.fromkeys(record.cell.preset for record in records))
+    notes = [f"Protocol {protocols}; preset {presets}."]
+    limited = dict.fromkeys(record.cell.data for record in records if record.cell.limit is not None)
+    if limited:
+        notes.append(f"Limited runs, not comparable with full ones: {', '.join(limited)}.")
+    counts = {
+        f"{record.metric} on {record.cell.data} from {_counted(record.counts)}": None
+        for record in records
+        if record.counts
+    }
+    if counts:
+        notes.append(f"Samples: {'; '.join(counts)}.")
+    if any(len(runs) > 1 for record in records for runs in record.runs.values()):
+        notes.append(SPREAD)
+    return tuple(notes)
+
+
+SPREAD = "± is the standard deviation over runs with other noise."
+
+
+def _counted(counts: Mapping[str, int]) -> str:
+    return ", ".join(f"{count} {thing}" for thing, count in sorted(counts.items()))

@@ -1,0 +1,211 @@
+"""One training loop for every method: a recipe says how, and everything random follows from (seed, step).
+
+So a run needs no random state to be resumed, and on a CPU a resumed run equals an unbroken one bit for bit.
+"""
+
+from __future__ import annotations
+
+import csv
+import io
+import json
+import math
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, nullcontext
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any, Literal
+
+import torch
+from torch import Tensor
+
+from bench.batches import Batch, collate, flipped, stream
+from bench.catalog import UserError
+from bench.checkpoints import read_checkpoint, write_checkpoint
+from bench.datasets.base import Dataset
+from bench.files import write_text
+from bench.pictures import grid, paint_labels, save_png
+from bench.images import to_photos
+from bench.seeds import stream_seed
+from models._recipe import Objective, Recipe, initialise
+from models.base import Layout, Method
+
+Report = Callable[[int, dict[str, float]], None]  # (step, losses of the step)
+
+
+@dataclass(frozen=True)
+class TrainingOptions:
+    """What a run needs besides the recipe."""
+
+    folder: Path
+    seed: int = 0
+    device: torch.device = torch.device("cpu")
+    precision: Literal["float32", "bfloat16"] = "float32"
+    log_every: int = 50
+    grid_every: int = 500
+
+
+class Trainer:
+    """The state of one run: networks, their two optimizers and the number of finished steps."""
+
+    def __init__(self, method: Method[Any], recipe: Recipe, dataset: Dataset, options: TrainingOptions) -> None:
+        self.recipe, self.dataset, self.options = recipe, dataset, options
+        sample = collate([dataset[0]], dataset.num_classes)
+        self.objective = Objective(method, recipe, method.planes(sample.layout).shape[1])
+        initialise(self.objective, recipe.init_gain, stream(options.seed, "weights"))
+        self.objective.to(options.device, memory_format=torch.channels_last)  # type: ignore[call-overload]
+        self.adam_g = torch.optim.Adam(method.parameters(), recipe.lr_generator, recipe.betas)
+        self.adam_d = torch.optim.Adam(self.objective.discriminator.parameters(), recipe.lr_discriminator, recipe.betas)
+        self.step = 0
+        self._log: list[dict[str, float]] = []
+
+    @property
+    def steps_per_epoch(self) -> int:
+        """Whole batches of an epoch; an incomplete last batch is dropped."""
+        images = min(len(self.dataset), self.recipe.epoch_images or len(self.dataset))
+        if images < self.recipe.batch:
+            raise UserError(
+                f"{self.dataset.name} has {images} training items, fewer than one batch of {self.recipe.batch}; "
+                "give a smaller --batch-size."
+            )
+        return images // self.recipe.batch
+
+    @property
+    def total_steps(self) -> int:
+        """Length of the whole run."""
+        return self.steps_per_epoch * (self.recipe.epochs + self.recipe.decay_epochs)
+
+    def batches(self) -> Iterator[Batch]:
+        """The batches from the current step on; an epoch's order is a permutation of its own."""
+        size, per_epoch = self.recipe.batch, self.steps_per_epoch
+        for step in range(self.step, self.total_steps):
+            epoch, position = divmod(step, per_epoch)
+            order = torch.randperm(len(self.dataset), generator=stream(self.options.seed, "order", epoch))
+            index = order[position * size : (position + 1) * size].tolist()
+            items = [self.dataset[i] for i in index]
+            if self.recipe.flip:
+                turn = torch.rand(size, generator=stream(self.options.seed, "flip", step)) < 0.5
+                items = [flipped(item) if t else item for item, t in zip(items, turn.tolist(), strict=True)]
+            yield collate(items, self.dataset.num_classes).to(self.options.device)
+
+    def train(self, report: Report) -> None:
+        """Run to the end, saving after every epoch."""
+        self.objective.train()
+        self.write_description()
+        for batch in self.batches():
+            losses = self.train_step(batch)
+            if bad := [name for name, value in losses.items() if not math.isfinite(value)]:
+                raise UserError(
+                    f"Step {self.step}: the loss {bad[0]} is not finite. The last good checkpoint is "
+                    f"{self.options.folder / 'last.pt'}; try lower learning rates."
+                )
+            self.step += 1
+            report(self.step, losses)
+            if self.step % self.options.log_every == 0:
+                self._log.append({"step": self.step, **losses})
+            if self.step % self.options.grid_every == 0:
+                self.write_grid()
+            if self.step % self.steps_per_epoch == 0:
+                self.save()
+        self.save()
+
+    def train_step(self, batch: Batch) -> dict[str, float]:
+        """Update generator and encoder, then the discriminator."""
+        factor = self.recipe.learning_rate_factor(1 + self.step // self.steps_per_epoch)
+        for adam, rate in ((self.adam_g, self.recipe.lr_generator), (self.adam_d, self.recipe.lr_discriminator)):
+            adam.param_groups[0]["lr"] = rate * factor
+        with self._autocast():
+            g = self.objective.generator_losses(batch.images, batch.layout, self._noise(batch.layout, "G"))
+        _update(self.adam_g, g)
+        with self._autocast():
+            d = self.objective.discriminator_losses(batch.images, batch.layout, self._noise(batch.layout, "D"))
+        _update(self.adam_d, d)
+        return {name: float(value.detach()) for name, value in (g | d).items()}
+
+    def _noise(self, layout: Layout, player: str) -> object:
+        rngs = [stream(self.options.seed, "noise", self.step, player, n) for n in range(len(layout))]
+        return self.objective.method.sample_style(layout, rngs)
+
+    def _autocast(self) -> AbstractContextManager[object]:
+        if self.options.precision == "float32":
+            return nullcontext()
+        return torch.autocast(self.options.device.type, torch.bfloat16)
+
+    def save(self) -> None:
+        """Write the checkpoint, then the log up to it."""
+        state = {
+            "step": self.step,
+            "networks": self.objective.state_dict(),
+            "adam_g": self.adam_g.state_dict(),
+            "adam_d": self.adam_d.state_dict(),
+            "log": self._log,
+        }
+        write_checkpoint(self.options.folder / "last.pt", state)
+        text = io.StringIO()
+        if self._log:
+            writer = csv.DictWriter(text, list(self._log[0]), lineterminator="\n")
+            writer.writeheader()
+            writer.writerows(self._log)
+        write_text(self.options.folder / "losses.csv", text.getvalue())
+
+    def resume(self) -> None:
+        """Continue from the folder's last checkpoint."""
+        path = self.options.folder / "last.pt"
+        if self.description() != (before := _read_description(self.options.folder)):
+            changed = sorted(key for key in before if before[key] != self.description().get(key))
+            raise UserError(
+                f"{path} belongs to a run with other settings ({', '.join(changed)}); repeat its command "
+                f"(see {self.options.folder / 'run.json'}) or start in another folder."
+            )
+        state = read_checkpoint(path)
+        self.objective.load_state_dict(state["networks"])
+        self.adam_g.load_state_dict(state["adam_g"])
+        self.adam_d.load_state_dict(state["adam_d"])
+        self.step, self._log = state["step"], state["log"]
+
+    def description(self) -> dict[str, Any]:
+        """Everything that decides the result, as run.json holds it."""
+        described = {
+            "dataset": self.dataset.name,
+            "data": self.dataset.fingerprint(),
+            "method": type(self.objective.method).__name__,
+            "config": asdict(self.objective.method.config),
+            "recipe": asdict(self.recipe),
+            "seed": self.options.seed,
+            "precision": self.options.precision,
+        }
+        result: dict[str, Any] = json.loads(json.dumps(described))
+        return result
+
+    def write_description(self) -> None:
+        """Write run.json."""
+        write_text(self.options.folder / "run.json", json.dumps(self.description(), indent=2, sort_keys=True) + "\n")
+
+    @torch.no_grad()
+    def write_grid(self) -> None:
+        """Write a picture: per row a training item's layout, its photo, and six draws from the prior."""
+        rows = []
+        method = self.objective.method.eval()
+        for index in range(4):
+            item = self.dataset[index]
+            layout = collate([item], self.dataset.num_classes).layout.to(self.options.device)
+            rngs = [stream("grid", index, draw) for draw in range(6)]
+            style = method.sample_style(layout.select([0] * 6), rngs)
+            images = to_photos(method.synthesize(layout, style))
+            rows.append([paint_labels(item.labels, self.dataset.palette), item.image, *images])
+        method.train()
+        save_png(self.options.folder / "grids" / f"{self.step:07d}.png", grid(rows))
+
+
+def _update(adam: torch.optim.Optimizer, losses: dict[str, Tensor]) -> None:
+    adam.zero_grad(set_to_none=True)
+    torch.stack(list(losses.values())).sum().backward()  # type: ignore[no-untyped-call]
+    adam.step()
+
+
+def _read_description(folder: Path) -> dict[str, Any]:
+    path = folder / "run.json"
+    try:
+        result: dict[str, Any] = json.loads(path.read_text())
+    except (OSError, ValueError) as error:
+        raise UserError(f"{path}: there is no run to resume ({error}); start it without --resume.") from error
+    return result

@@ -1,0 +1,67 @@
+"""The small feature network of the built-in data: what Inception and AlexNet are to photos, for paper dolls."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+
+import torch
+from torch import Tensor, nn
+
+from metrics._perceptual import PerceptualNetwork, unit_length
+from metrics._weights import load_frozen, read_state
+
+
+class PaperdollsFeatures(PerceptualNetwork):
+    """Encode images [M, 3, H, W] in [-1, 1], H and W divisible by 8, as the encoder of a plain UNet does."""
+
+    def __init__(self, widths: Sequence[int] = (8, 16, 32, 96)) -> None:
+        super().__init__()
+        self.widths = tuple(widths)
+        inputs = (3, *self.widths[:-1])
+        strides = (1, *(2 for _ in inputs[1:]))
+        self.encoder = nn.ModuleList(map(_stage, inputs, self.widths, strides))
+        # Standard deviation of every pooled feature over real images, set once after training.
+        self.register_buffer("fid_scale", torch.ones(sum(self.widths[-2:])))
+        self.fid_scale: Tensor
+
+    @classmethod
+    def from_file(cls, path: Path) -> PaperdollsFeatures:
+        """Read the shipped safetensors file and freeze the network."""
+        return load_frozen(cls(), read_state(path), path)
+
+    def stages(self, images: Tensor) -> list[Tensor]:
+        """Return the output of every stage, [M, C, H / 2^k, W / 2^k] for stage k = 0, 1, 2, 3."""
+        outputs = []
+        for stage in self.encoder:
+            images = stage(images)
+            outputs.append(images)
+        return outputs
+
+    def pooled(self, images: Tensor) -> Tensor:
+        """Average the last two stages over space, [M, D]; `fid_scale` is the deviation of these numbers."""
+        return torch.cat([stage.mean((2, 3)) for stage in self.stages(images)[-2:]], dim=1)
+
+    def fid_features(self, images: Tensor) -> Tensor:
+        """Scale the pooled features so that real images have a total variance of one, [M, D]."""
+        scale: Tensor = self.fid_scale * len(self.fid_scale) ** 0.5
+        return self.pooled(images) / scale
+
+    def taps(self, images: Tensor) -> list[Tensor]:
+        """Return all stages, unit length per position; every channel weighs 1."""
+        return [unit_length(stage) for stage in self.stages(images)]
+
+    def forward(self, images: Tensor) -> Tensor:
+        """Return what FID-pd compares, as Inception does for FID."""
+        return self.fid_features(images)
+
+
+def _stage(inputs: int, outputs: int, stride: int) -> nn.Sequential:
+    return nn.Sequential(
+        nn.Conv2d(inputs, outputs, 3, stride, padding=1, bias=False),
+        nn.BatchNorm2d(outputs),
+        nn.ReLU(),
+        nn.Conv2d(outputs, outputs, 3, padding=1, bias=False),
+        nn.BatchNorm2d(outputs),
+        nn.ReLU(),
+    )

@@ -1,0 +1,38 @@
+"""LPIPS (Zhang et al., CVPR 2018) as a squared Euclidean distance, so that each image meets the network once."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Sequence
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+
+def unit_length(features: Tensor) -> Tensor:
+    """Divide the feature vector at every position of [M, C, h, w] by its length; 1e-10 is the lpips package's."""
+    return features / (features.square().sum(1, keepdim=True).sqrt() + 1e-10)
+
+
+class PerceptualNetwork(nn.Module, ABC):
+    """Give images the features whose squared differences are their LPIPS distance."""
+
+    @abstractmethod
+    def taps(self, images: Tensor) -> list[Tensor]:
+        """Return each layer's features [M, C, h, w]: unit length per position, then times sqrt(channel weight)."""
+
+    def embed(self, images: Tensor) -> Tensor:
+        """Return vectors [M, E]; the squared Euclidean distance of two is the LPIPS distance of their images."""
+        return torch.cat([tap.flatten(1) / (tap.shape[2] * tap.shape[3]) ** 0.5 for tap in self.taps(images)], dim=1)
+
+
+def squared_distance(a: Tensor, b: Tensor) -> Tensor:
+    """Compare embeddings [..., E]; by subtraction, as |a|^2 + |b|^2 - 2ab loses the small distances in float32."""
+    return (a - b).square().sum(-1)
+
+
+def distance_map(a: Sequence[Tensor], b: Sequence[Tensor], size: Sequence[int]) -> Tensor:
+    """Compare the taps of two image batches position by position, [M, H, W] (lpips with spatial=True)."""
+    layers = [(x - y).square().sum(1, keepdim=True) for x, y in zip(a, b, strict=True)]
+    return torch.cat([F.interpolate(layer, size=tuple(size), mode="bilinear") for layer in layers], dim=1).sum(1)

@@ -1,0 +1,147 @@
+"""Where each choice of each named protocol comes from, and how sure that is."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+# stated: in the paper; released code: in the authors' code; inferred: from printed numbers or user reports;
+# assumed: nothing settles it, the likely choice; ours: the paper has no such number, or the protocol is our own.
+Certainty = Literal["stated", "released code", "inferred", "assumed", "ours"]
+Sources = dict[str, tuple[str, Certainty]]
+
+_NO_LPIPS: Sources = {
+    "lpips.quantity": ("the paper prints no LPIPS; as inade2021", "ours"),
+    "lpips.layouts": ("the paper prints no LPIPS; as inade2021", "ours"),
+    "lpips.groups": ("the paper prints no LPIPS; as inade2021", "ours"),
+    "lpips.pairs": ("the paper prints no LPIPS; as inade2021", "ours"),
+}
+_NO_REGIONS: Sources = {
+    "region.layouts": ("the paper re-styles no regions; as inade2021", "ours"),
+    "region.images": ("the paper re-styles no regions; as inade2021", "ours"),
+    "region.pairs": ("the paper re-styles no regions; as inade2021", "ours"),
+    "region.mask": ("the paper re-styles no regions; as inade2021", "ours"),
+    "region.absent": ("the paper re-styles no regions; as inade2021", "ours"),
+    "region.average": ("the paper re-styles no regions; as inade2021", "ours"),
+}
+_MASK: Sources = {
+    "region.mask": (
+        "printed mCSD + mOCD is 1.04 to 1.11 times LPIPS, which only masking the images before the network gives, "
+        "and of its fill values only mid-grey; alternative: image_black",
+        "inferred",
+    ),
+}
+_ALL_PHOTOS: Sources = {"fid.reference_limit": ("all photos of the split", "assumed")}
+
+SOURCES: dict[str, Sources] = {
+    "spade2019": {
+        "repeats": ("the method draws one image per label map", "stated"),
+        "fid.mode": (
+            "the authors name pytorch-fid; before 2019-05-27 it had torchvision's ImageNet weights, "
+            "which would explain 71.8 on Cityscapes where users get 63",
+            "inferred",
+        ),
+        "fid.real_split": ("results are reported on the validation set", "stated"),
+        **_ALL_PHOTOS,
+        **_NO_LPIPS,
+        **_NO_REGIONS,
+        "segmentation.reduction": ("drn's test command; equal to the others where every class occurs", "assumed"),
+        "segmentation.accuracy": (
+            "81.9 against 93.5 for one model: the ratio is the share of evaluated pixels in Cityscapes",
+            "inferred",
+        ),
+    },
+    "smis2020": {
+        "repeats": ("the paper does not say over how many runs it averages", "assumed"),
+        "fid.mode": ("the authors: a pytorch-fid newer than SPADE's", "stated"),
+        "fid.real_split": ("not stated; the validation set, as in SPADE", "assumed"),
+        **_ALL_PHOTOS,
+        "lpips.quantity": ("LPIPS between images of one label map, higher is better", "stated"),
+        "lpips.layouts": ("n = 100, read as 100 label maps as in BicycleGAN, which the paper follows", "inferred"),
+        "lpips.groups": ("20 codes per label map give m = 19 pairs, as in BicycleGAN", "inferred"),
+        "lpips.pairs": ("m = 19 pairs of consecutive images, as in BicycleGAN", "inferred"),
+        "region.layouts": ("n = 100, read as 100 label maps as in BicycleGAN", "inferred"),
+        "region.images": ("m = 19 pairs; read literally, 100 images per class: region.images=100", "inferred"),
+        "region.pairs": ("m = 19 pairs; read literally, drawn from 100 images: region.pairs=random19", "inferred"),
+        **_MASK,
+        "region.absent": (
+            "printed mCSD / LPIPS of methods with one code per image is near 1/8, the share of one of all classes",
+            "inferred",
+        ),
+        "region.average": ("the paper's Eq. 7 averages over the classes last", "stated"),
+        "segmentation.reduction": ("drn's test command; equal to the others where every class occurs", "assumed"),
+        "segmentation.accuracy": ("the authors: don't-care pixels are left out", "stated"),
+    },
+    "inade2021": {
+        "repeats": ("10 runs averaged for methods with noise", "stated"),
+        "fid.mode": ("the released script is pytorch-fid after 2019-05-27", "released code"),
+        "fid.real_split": ("the release holds statistics of the training splits", "released code"),
+        "fid.reference_limit": ("the released statistics are of the training splits", "assumed"),
+        "lpips.quantity": ("LPIPS between images of one label map, higher is better", "stated"),
+        "lpips.layouts": ("the whole validation set (section 8)", "stated"),
+        "lpips.groups": ("10 groups, each the validation set drawn once (section 8)", "stated"),
+        "lpips.pairs": ("10 random pairs of groups (section 8); that no pair comes twice is assumed", "stated"),
+        "region.layouts": ("as smis2020; alternative: the whole validation set", "assumed"),
+        "region.images": ("as smis2020", "assumed"),
+        "region.pairs": ("as smis2020", "assumed"),
+        **_MASK,
+        "region.absent": (
+            "printed mCSD / LPIPS of methods with one code per image is near 1/5, too much for counting all classes",
+            "inferred",
+        ),
+        "region.average": ("as smis2020", "assumed"),
+        "segmentation.reduction": ("drn's test command; equal to the others where every class occurs", "assumed"),
+        "segmentation.accuracy": ("93.26 on Cityscapes is only possible without the don't-care pixels", "inferred"),
+    },
+    "scgan2021": {
+        "repeats": ("one folder of images is evaluated", "released code"),
+        "fid.mode": (
+            "the released script is pytorch-fid of 2020; its rows of older methods are copied",
+            "released code",
+        ),
+        "fid.real_split": ("the table says validation sets", "stated"),
+        **_ALL_PHOTOS,
+        "lpips.quantity": ("LPIPS between image and photo, lower is better", "stated"),
+        "lpips.layouts": ("the whole validation set", "assumed"),
+        "lpips.groups": ("only for diversity, which the paper does not print; as inade2021", "ours"),
+        "lpips.pairs": ("only for diversity, which the paper does not print; as inade2021", "ours"),
+        **_NO_REGIONS,
+        "segmentation.reduction": ("drn's test command; equal to the others where every class occurs", "assumed"),
+        "segmentation.accuracy": ("its table repeats SPADE's 81.9, so it divides as SPADE does", "inferred"),
+    },
+    "clean": {
+        "repeats": ("enough for a standard deviation", "ours"),
+        "fid.mode": ("clean-fid's antialiased resize", "ours"),
+        "fid.real_split": ("the photos of the drawn label maps; small sets raise FID, so state N", "ours"),
+        "fid.reference_limit": ("all photos of the split", "ours"),
+        "lpips.quantity": ("as inade2021", "ours"),
+        "lpips.layouts": ("as inade2021", "ours"),
+        "lpips.groups": ("as inade2021", "ours"),
+        "lpips.pairs": ("as inade2021", "ours"),
+        "region.layouts": ("as inade2021", "ours"),
+        "region.images": ("as inade2021", "ours"),
+        "region.pairs": ("all pairs have the same expectation as 19 and less variance", "ours"),
+        "region.mask": ("as inade2021", "ours"),
+        "region.absent": ("as inade2021", "ours"),
+        "region.average": ("as inade2021", "ours"),
+        "segmentation.reduction": ("as inade2021", "ours"),
+        "segmentation.accuracy": ("as inade2021", "ours"),
+    },
+    "mini": {
+        "repeats": ("inade2021, cut down for the built-in data", "ours"),
+        "fid.mode": ("as inade2021; FID-pd uses the built-in network at the drawn size", "ours"),
+        "fid.real_split": ("as inade2021", "ours"),
+        "fid.reference_limit": ("FID-pd of two real sets no longer moves much beyond 2000 photos", "ours"),
+        "lpips.quantity": ("as inade2021", "ours"),
+        "lpips.layouts": ("as inade2021", "ours"),
+        "lpips.groups": ("equal to repeats, so that the images are shared", "ours"),
+        "lpips.pairs": ("three images have three pairs", "ours"),
+        "region.layouts": ("inade2021, cut down for the built-in data", "ours"),
+        "region.images": ("inade2021, cut down for the built-in data", "ours"),
+        "region.pairs": ("all pairs have the same expectation as consecutive ones and less variance", "ours"),
+        "region.mask": ("as inade2021", "ours"),
+        "region.absent": ("as inade2021", "ours"),
+        "region.average": ("as inade2021", "ours"),
+        "segmentation.reduction": ("as inade2021", "ours"),
+        "segmentation.accuracy": ("as inade2021", "ours"),
+    },
+}

@@ -1,0 +1,113 @@
+"""Mean IoU and pixel accuracy of a segmenter's reading of the generated images."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import Literal
+
+import torch
+from torch import Tensor
+
+from metrics.base import Column, Metric, MetricSpec, Samples, Segmenter, Setting, View
+from metrics.protocol import SegmentationChoices
+
+
+class Segmentation(Metric):
+    """Keep one confusion matrix over the whole data set for every noise run, never a mean over images."""
+
+    def __init__(self, columns: tuple[str, str], segmenter: Segmenter, setting: Setting) -> None:
+        super().__init__(View("image", setting.protocol.repeats))
+        self.columns = columns
+        self.segmenter = segmenter
+        self.choices: SegmentationChoices = setting.protocol.segmentation
+        self.num_classes = setting.num_classes
+        self.ignored = setting.ignored_classes
+        self.add_sum("confusion", self.view.samples, self.num_classes, self.num_classes, dtype=torch.int64)
+        self.add_sum("void", self.view.samples, dtype=torch.int64)  # pixels whose label is not scored
+
+    def update(self, samples: Samples) -> None:
+        """Add every run's pixels."""
+        predicted = samples.per_layout(samples.once(self.segmenter))  # [N, R, H, W]
+        for run in range(self.view.samples):
+            counts = confusion(samples.labels, predicted[:, run], self.num_classes, self.ignored).cpu()
+            self.sums["confusion"][run] += counts
+            self.sums["void"][run] += samples.labels.numel() - counts.sum()
+
+    def compute(self) -> dict[str, list[float]]:
+        """Return mIoU and accuracy of every run in percent."""
+        miou, acc = [], []
+        for counts, void in zip(self.sums["confusion"], self.sums["void"], strict=True):
+            miou.append(100 * mean_iou(counts, self.choices.reduction, self.ignored))
+            acc.append(100 * accuracy(counts, int(void), self.choices.accuracy))
+        return {self.columns[0]: miou, self.columns[1]: acc}
+
+
+def confusion(labels: Tensor, predicted: Tensor, num_classes: int, ignore: Sequence[int] = ()) -> Tensor:
+    """Count pixels by label (row) and prediction (column), [C, C] int64.
+
+    Pixels with a label in `ignore` or outside 0..C-1 are left out, whatever is predicted there.
+    """
+    if labels.shape != predicted.shape:
+        raise ValueError(f"Labels {tuple(labels.shape)} and predictions {tuple(predicted.shape)} must be of one size.")
+    labels, predicted = labels.long(), predicted.long()
+    valid = (labels >= 0) & (labels < num_classes)
+    valid &= ~torch.isin(labels, torch.tensor(ignore, dtype=torch.int64, device=labels.device))
+    labels, predicted = labels[valid], predicted[valid]
+    if len(predicted) and not 0 <= int(predicted.min()) <= int(predicted.max()) < num_classes:
+        raise ValueError(
+            f"The segmenter predicts classes {int(predicted.min())} to {int(predicted.max())}, "
+            f"but the labels have {num_classes}; it belongs to another data set."
+        )
+    return torch.bincount(labels * num_classes + predicted, minlength=num_classes**2).view(num_classes, num_classes)
+
+
+def iou_per_class(confusion: Tensor) -> Tensor:
+    """Return intersection over union of every class, [C] float64; NaN where neither label nor prediction has it."""
+    intersection = confusion.diagonal().double()
+    return intersection / (confusion.sum(0) + confusion.sum(1) - intersection)
+
+
+def mean_iou(
+    confusion: Tensor,
+    reduction: Literal["nan_union", "all_classes", "gt_present"],
+    ignore: Sequence[int] = (),
+) -> float:
+    """Average IoU over the classes that the reduction names; ignored ones are never among them."""
+    if not confusion.any():
+        raise ValueError("No pixel has a label that is scored, so there is no mIoU.")
+    iou = iou_per_class(confusion)
+    chosen = {
+        "nan_union": ~iou.isnan(),
+        "all_classes": torch.ones_like(iou, dtype=torch.bool),
+        "gt_present": confusion.sum(1) > 0,
+    }[reduction]
+    chosen[list(ignore)] = False
+    return float(iou.nan_to_num(0.0)[chosen].mean())
+
+
+def accuracy(confusion: Tensor, void: int, pixels: Literal["valid", "all"]) -> float:
+    """Return the share of correct pixels among the scored ones, or among all; then the `void` ones count as wrong."""
+    scored = int(confusion.sum())
+    return int(confusion.trace()) / (scored if pixels == "valid" else scored + void)
+
+
+def _build(suffix: str, segmenter: str | None) -> Callable[[Setting], Segmentation]:
+    def build(setting: Setting) -> Segmentation:
+        return Segmentation(("miou" + suffix, "acc" + suffix), setting.segmenter(segmenter), setting)
+
+    return build
+
+
+SEGMENTATION = MetricSpec(
+    "segmentation",
+    1,
+    (Column("miou", "mIoU", "higher", 2, "%"), Column("acc", "Acc", "higher", 2, "%")),
+    _build("", None),
+)
+SEGMENTATION_PD = MetricSpec(
+    "segmentation-pd",
+    1,
+    (Column("miou_pd", "mIoU-pd", "higher", 2, "%"), Column("acc_pd", "Acc-pd", "higher", 2, "%")),
+    _build("_pd", "paperdolls"),
+    needs=("paperdolls_segmenter",),
+)

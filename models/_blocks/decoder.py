@@ -1,0 +1,106 @@
+"""The up-sampling decoder of SPADE and its descendants: residual blocks whose norms are told what to draw."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+from models._blocks.spectral import SpectralConv2d
+
+
+@dataclass(frozen=True)
+class Stage:
+    """One residual block of a decoder."""
+
+    name: str  # the key prefix in the authors' files
+    inputs: int
+    outputs: int
+    upsample: bool = True  # doubles the grid before the block
+    groups: int = 1
+
+
+NormFactory = Callable[[int, int], nn.Module]  # (channels, groups) -> a module called with (x, condition)
+
+
+class ResBlock(nn.Module):
+    """Two convolutions behind conditional norms, and a shortcut that is learned where the width changes."""
+
+    def __init__(self, stage: Stage, norm: NormFactory) -> None:
+        super().__init__()
+        middle = min(stage.inputs, stage.outputs)
+        self.conv_0 = SpectralConv2d(stage.inputs, middle, 3, padding=1, groups=stage.groups, bias=True)
+        self.conv_1 = SpectralConv2d(middle, stage.outputs, 3, padding=1, groups=stage.groups, bias=True)
+        self.norm_0 = norm(stage.inputs, stage.groups)
+        self.norm_1 = norm(middle, stage.groups)
+        self.has_learned_shortcut = stage.inputs != stage.outputs
+        if self.has_learned_shortcut:
+            self.conv_s = SpectralConv2d(stage.inputs, stage.outputs, 1, groups=stage.groups, bias=False)
+            self.norm_s = norm(stage.inputs, stage.groups)
+
+    def forward(self, x: Tensor, condition: Any) -> Tensor:  # noqa: ANN401 - what the norms of the method read
+        """Draw [M, outputs, h, w] from [M, inputs, h, w]; the shortcut has no activation."""
+        main = self.conv_0(F.leaky_relu(self.norm_0(x, condition), 0.2))
+        main = self.conv_1(F.leaky_relu(self.norm_1(main, condition), 0.2))
+        shortcut: Tensor = self.conv_s(self.norm_s(x, condition)) if self.has_learned_shortcut else x
+        return shortcut + main
+
+
+class Decoder(nn.Module):
+    """A chain of residual blocks and the convolution that gives the image; subclasses make the first grid (`fc`)."""
+
+    def __init__(self, stages: Sequence[Stage], norm: NormFactory) -> None:
+        super().__init__()
+        self.stages = tuple(stages)
+        for stage in stages:
+            self.add_module(stage.name, ResBlock(stage, norm))
+        self.conv_img = nn.Conv2d(stages[-1].outputs, 3, 3, padding=1)
+
+    def decode(self, x: Tensor, condition: Any) -> Tensor:  # noqa: ANN401 - as in ResBlock
+        """Grow the first grid [M, C, h, w] into images [M, 3, H, W] in [-1, 1]."""
+        for stage in self.stages:
+            if stage.upsample:
+                x = F.interpolate(x, scale_factor=2.0, mode="nearest")
+            x = self.get_submodule(stage.name)(x, condition)
+        return torch.tanh(self.conv_img(F.leaky_relu(x, 0.2)))
+
+
+def paper_stages(width: int, *, more: bool) -> tuple[Stage, ...]:
+    """The seven blocks of the papers; `more` starts from a grid half as large (SPADE's option of that name)."""
+    w = width
+    return (
+        Stage("head_0", 16 * w, 16 * w, upsample=False),
+        Stage("G_middle_0", 16 * w, 16 * w),
+        Stage("G_middle_1", 16 * w, 16 * w, upsample=more),
+        Stage("up_0", 16 * w, 8 * w),
+        Stage("up_1", 8 * w, 4 * w),
+        Stage("up_2", 4 * w, 2 * w),
+        Stage("up_3", 2 * w, w),
+    )
+
+
+def tiny_stages(width: int) -> tuple[Stage, ...]:
+    """Five blocks from 4x4 to 64x64, for the built-in data."""
+    w = width
+    return (
+        Stage("head_0", 8 * w, 8 * w, upsample=False),
+        Stage("G_middle_0", 8 * w, 8 * w),
+        Stage("up_0", 8 * w, 4 * w),
+        Stage("up_1", 4 * w, 2 * w),
+        Stage("up_2", 2 * w, w),
+    )
+
+
+def first_grid(height: int, width: int, stages: Sequence[Stage]) -> tuple[int, int]:
+    """Rows and columns the decoder starts from to end at height x width."""
+    scale = 2 ** sum(stage.upsample for stage in stages)
+    return height // scale, width // scale
+
+
+def per_layout(x: Tensor, of_layout: Tensor) -> tuple[Tensor, Tensor]:
+    """View x [N * K, ...] as [N, K, ...] and maps of the layouts [N, ...] as [N, 1, ...], so that they broadcast."""
+    return x.unflatten(0, (len(of_layout), -1)), of_layout[:, None]

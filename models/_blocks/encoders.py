@@ -1,0 +1,38 @@
+"""Pieces of the style encoders."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import torch
+from torch import Tensor, nn
+
+from models._blocks.spectral import SpectralConv2d
+
+
+def strided_layers(
+    network: nn.Module, inputs: int, widths: Sequence[int], *, groups: int = 1, normalized: bool
+) -> tuple[nn.Module, ...]:
+    """Add `layer1`, `layer2` ... to an encoder: spectral 3x3 convolutions of stride 2, each with an instance norm.
+
+    Where `normalized` is false the instance norm is left out; it hides absolute colour, which is most of what the
+    built-in data vary. Without it the spectral convolution is the whole layer.
+    """
+    layers: list[nn.Module] = []
+    for number, (fan_in, fan_out) in enumerate(zip((inputs, *widths), widths, strict=False), start=1):
+        conv = SpectralConv2d(fan_in, fan_out, 3, stride=2, padding=1, groups=groups, bias=not normalized)
+        layer = nn.Sequential(conv, nn.InstanceNorm2d(fan_out) if normalized else nn.Identity())
+        network.add_module(f"layer{number}", layer)
+        layers.append(layer)
+    return tuple(layers)
+
+
+def remap(noise: Tensor, mean: Tensor, log_variance: Tensor) -> Tensor:
+    """Move standard normal noise to the posterior."""
+    return torch.addcmul(mean.float(), noise, torch.exp(0.5 * log_variance.float()))
+
+
+def divergence(mean: Tensor, log_variance: Tensor) -> Tensor:
+    """Kullback-Leibler divergence of N(mean, variance) from N(0, 1) in nats, summed over all but the batch: [N]."""
+    mean, log_variance = mean.float(), log_variance.float()
+    return -0.5 * (1 + log_variance - mean.square() - log_variance.exp()).flatten(1).sum(1)

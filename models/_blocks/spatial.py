@@ -1,0 +1,57 @@
+"""SPADE's norm: scale and shift come from convolutions over the label planes; GroupDNet's is its grouped form."""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+from models._blocks.decoder import per_layout
+
+
+class Planes:
+    """Label planes at every grid a decoder visits, each resized once (nearest, floor of the scaled index)."""
+
+    def __init__(self, planes: Tensor) -> None:
+        self._full = planes  # [N, P, H, W]
+        self._resized: dict[tuple[int, int], Tensor] = {}
+
+    def at(self, height: int, width: int) -> Tensor:
+        """Return the planes as [N, P, height, width]."""
+        size = (height, width)
+        if size not in self._resized:
+            self._resized[size] = F.interpolate(self._full, size=size, mode="nearest")
+        return self._resized[size]
+
+
+class SpatialNorm(nn.Module):
+    """Normalise without parameters, then scale and shift every position by what its labels say (SPADE paper, eq. 1).
+
+    The maps depend on the layout alone: N layouts serve N * K images.
+    """
+
+    def __init__(
+        self,
+        channels: int,
+        planes: int,
+        hidden: int,
+        *,
+        kernel: int = 3,
+        shared_groups: int = 1,
+        groups: int = 1,
+    ) -> None:
+        super().__init__()
+        self.param_free_norm = nn.BatchNorm2d(channels, affine=False)
+        pad = kernel // 2
+        self.mlp_shared = nn.Sequential(
+            nn.Conv2d(planes, hidden, kernel, padding=pad, groups=shared_groups), nn.ReLU()
+        )
+        self.mlp_gamma = nn.Conv2d(hidden, channels, kernel, padding=pad, groups=groups)
+        self.mlp_beta = nn.Conv2d(hidden, channels, kernel, padding=pad, groups=groups)
+
+    def forward(self, x: Tensor, planes: Planes) -> Tensor:
+        """Modulate x [N * K, C, h, w]."""
+        hidden = self.mlp_shared(planes.at(x.shape[2], x.shape[3]))
+        normalized, gamma = per_layout(self.param_free_norm(x), self.mlp_gamma(hidden))
+        beta = self.mlp_beta(hidden)[:, None]
+        return torch.addcmul(normalized + beta, normalized, gamma).flatten(0, 1)

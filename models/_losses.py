@@ -1,0 +1,69 @@
+"""Loss terms the methods share; all are summed in float32, whatever the networks ran in."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+Judgement = list[list[Tensor]]  # per scale: stage outputs, the logits last
+
+
+def hinge_generator(fake: Judgement) -> Tensor:
+    """Ask for high logits; the scales count alike."""
+    return torch.stack([-scale[-1].float().mean() for scale in fake]).mean()
+
+
+def hinge_discriminator(judged: Judgement, *, real: bool) -> Tensor:
+    """Ask for logits above 1 on photos, below -1 on fakes."""
+    sign = -1.0 if real else 1.0
+    return torch.stack([F.relu(1 + sign * scale[-1].float()).mean() for scale in judged]).mean()
+
+
+def feature_matching(fake: Judgement, real: Judgement, first: int = 0) -> Tensor:
+    """Mean distance of the discriminator's features from stage `first` on: a sum over stages, a mean over scales."""
+    terms = [
+        F.l1_loss(a.float(), b.detach().float())
+        for fakes, reals in zip(fake, real, strict=True)
+        for a, b in zip(fakes[first:-1], reals[first:-1], strict=True)
+    ]
+    return torch.stack(terms).sum() / len(fake)
+
+
+_VGG19_WIDTHS = (64, 64, 0, 128, 128, 0, 256, 256, 256, 256, 0, 512, 512, 512, 512, 0, 512)  # 0 = max-pool
+_TAPS = (1, 6, 11, 20, 29)  # relu1_1, relu2_1, relu3_1, relu4_1, relu5_1
+
+
+class PerceptualLoss(nn.Module):
+    """Weighted L1 between VGG19 features; images enter as they are, in [-1, 1], without ImageNet normalisation."""
+
+    def __init__(self, weights: Sequence[float]) -> None:
+        super().__init__()
+        self.weights = tuple(weights)
+        layers: list[nn.Module] = []
+        channels = 3
+        for width in _VGG19_WIDTHS:
+            if width:
+                layers += [nn.Conv2d(channels, width, 3, padding=1), nn.ReLU()]
+                channels = width
+            else:
+                layers.append(nn.MaxPool2d(2))
+        self.features = nn.Sequential(*layers)  # torchvision's keys: features.0.weight ...
+        self.requires_grad_(False)
+
+    def _taps(self, x: Tensor) -> list[Tensor]:
+        taps = []
+        for number, layer in enumerate(self.features):
+            x = layer(x)
+            if number in _TAPS:
+                taps.append(x)
+        return taps
+
+    def forward(self, fake: Tensor, real: Tensor) -> Tensor:
+        """Compare images [N, 3, H, W]."""
+        with torch.no_grad():
+            wanted = self._taps(real)
+        terms = zip(self.weights, self._taps(fake), wanted, strict=True)
+        return torch.stack([weight * F.l1_loss(a.float(), b.float()) for weight, a, b in terms if weight]).sum()

@@ -1,0 +1,143 @@
+"""How the adversarial methods are trained: the numbers of a recipe, and the losses they stand for."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from typing import Any, Protocol, runtime_checkable
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+from models._blocks.spectral import SpectralConv2d
+from models._discriminators import MultiscaleDiscriminator
+from models._losses import PerceptualLoss, feature_matching, hinge_discriminator, hinge_generator
+from models.base import Layout, Method
+
+
+@dataclass(frozen=True)
+class Recipe:
+    """SPADE's recipe (paper section 4 and released code), which GroupDNet and INADE follow; the defaults are theirs."""
+
+    batch: int = 32
+    epochs: int = 100  # at the full rate
+    decay_epochs: int = 100  # then linearly towards zero
+    lr_generator: float = 1e-4  # generator and encoder share one Adam
+    lr_discriminator: float = 4e-4
+    betas: tuple[float, float] = (0.0, 0.9)
+    feature_matching: float = 10.0
+    first_matched: int = 0  # the first discriminator stage that is matched
+    perceptual: float = 10.0
+    perceptual_layers: tuple[float, ...] = (1 / 32, 1 / 16, 1 / 8, 1 / 4, 1.0)
+    pixel: float = 0.0  # L1 to the photo; not in the papers
+    kl: float = 0.05  # per image on one GPU: the authors sum over the images of a GPU and average over GPUs
+    images_per_gpu: int = 4
+    discriminator_width: int = 64
+    discriminator_layers: int = 4
+    redraw_fake: bool = True  # the discriminator's step draws its own fakes, as the papers' code does
+    init_gain: float = 0.02
+    flip: bool = True  # mirror half of the training items
+    epoch_images: int | None = None  # images that count as an epoch; None = the whole training split
+
+    def learning_rate_factor(self, epoch: int) -> float:
+        """Fraction of the initial rate in this epoch, counted from 1; the first decaying epoch still runs in full."""
+        decayed = max(0, epoch - 1 - self.epochs)
+        return 1.0 - decayed / self.decay_epochs if self.decay_epochs else 1.0
+
+
+# For 64x64 and minutes, not days: higher rates, full-size initial weights, L1 in place of a perceptual network.
+# The number of epochs is a budget (100 steps each), not a property of the method.
+TINY_RECIPE = Recipe(
+    batch=8,
+    epochs=15,
+    decay_epochs=15,
+    lr_generator=2e-3,
+    lr_discriminator=1e-3,
+    perceptual=0.0,
+    pixel=10.0,
+    images_per_gpu=1,
+    discriminator_width=16,
+    discriminator_layers=3,
+    redraw_fake=False,
+    init_gain=1.0,
+    flip=False,  # the built-in data are lit from the left
+    epoch_images=800,
+)
+
+
+class Objective(nn.Module):
+    """The losses of a recipe for one method; holds the discriminator and, if there is one, the perceptual network."""
+
+    def __init__(
+        self, method: Method[Any], recipe: Recipe, num_planes: int, perceptual: PerceptualLoss | None = None
+    ) -> None:
+        super().__init__()
+        self.method = method
+        self.recipe = recipe
+        self.discriminator = MultiscaleDiscriminator(
+            num_planes + 3, width=recipe.discriminator_width, layers=recipe.discriminator_layers
+        )
+        self.perceptual = perceptual
+        self.fake: Tensor | None = None  # the generator step's images, for the log and for the D step
+
+    def draw(self, images: Tensor, layout: Layout, noise: Any) -> tuple[Tensor, Tensor | None]:  # noqa: ANN401
+        """Draw the training image: with the posterior's style where the method reads photos, else with the prior's."""
+        if self.method.encoder is None:
+            return self.method.synthesize(layout, noise), None
+        style, divergence = self.method.encode_style(images, layout, noise)
+        return self.method.synthesize(layout, style), divergence
+
+    def generator_losses(self, images: Tensor, layout: Layout, noise: Any) -> dict[str, Tensor]:  # noqa: ANN401
+        """Weighted terms for generator and encoder; names are those of the authors' logs."""
+        recipe = self.recipe
+        fake, divergence = self.draw(images, layout, noise)
+        self.fake = fake.detach()
+        fakes, reals = self.discriminator.judge(self.method.planes(layout), fake, images)
+        losses = {
+            "GAN": hinge_generator(fakes),
+            "GAN_Feat": recipe.feature_matching * feature_matching(fakes, reals, recipe.first_matched),
+        }
+        if self.perceptual is not None and recipe.perceptual:
+            losses["VGG"] = recipe.perceptual * self.perceptual(fake, images)
+        if recipe.pixel:
+            losses["L1"] = recipe.pixel * F.l1_loss(fake.float(), images)
+        if divergence is not None:
+            losses["KLD"] = recipe.kl * min(len(images), recipe.images_per_gpu) * divergence.mean()
+        return losses
+
+    def discriminator_losses(self, images: Tensor, layout: Layout, noise: Any) -> dict[str, Tensor]:  # noqa: ANN401
+        """Terms for the discriminator, on fakes drawn anew from `noise` unless the recipe re-uses the last ones."""
+        if self.recipe.redraw_fake or self.fake is None:
+            with torch.no_grad():
+                self.fake, _ = self.draw(images, layout, noise)
+        fakes, reals = self.discriminator.judge(self.method.planes(layout), self.fake, images)
+        return {
+            "D_Fake": hinge_discriminator(fakes, real=False),
+            "D_real": hinge_discriminator(reals, real=True),
+        }
+
+
+@runtime_checkable
+class HasTables(Protocol):
+    """A module with weights that are not a convolution's or a linear layer's."""
+
+    def reset_tables(self, rng: torch.Generator) -> None:
+        """Draw them."""
+
+
+def initialise(network: nn.Module, gain: float, rng: torch.Generator) -> None:
+    """Draw Xavier-normal weights with `gain`, zero biases and random singular vectors, in the order of the names."""
+    with torch.no_grad():
+        for _, module in sorted(network.named_modules()):
+            if isinstance(module, HasTables):
+                module.reset_tables(rng)
+            if not isinstance(module, nn.Conv2d | nn.Linear):
+                continue
+            weight = module.weight_orig if isinstance(module, SpectralConv2d) else module.weight
+            fans = (weight.shape[0] + weight.shape[1]) * math.prod(weight.shape[2:])
+            weight.copy_(gain * math.sqrt(2.0 / fans) * torch.randn(weight.shape, generator=rng))
+            if module.bias is not None:
+                module.bias.zero_()
+            if isinstance(module, SpectralConv2d):
+                module.weight_u.copy_(F.normalize(torch.randn(module.weight_u.shape, generator=rng), dim=0))

@@ -1,0 +1,171 @@
+"""SPADE and VSPADE (Park et al., CVPR 2019): labels modulate normalised features at every resolution.
+
+SPADE starts from the label map itself and has no style. VSPADE starts from a vector z, N(0, 1) at test time (as the
+GroupDNet and INADE papers evaluate it), from the image encoder in training; one z styles the whole image.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+from models._blocks.decoder import Decoder, Stage, first_grid, paper_stages, tiny_stages
+from models._blocks.encoders import divergence, remap, strided_layers
+from models._blocks.spatial import Planes, SpatialNorm
+from models._recipe import TINY_RECIPE, Recipe
+from models.base import Layout, Method, MethodSpec, semantic_planes
+
+
+@dataclass(frozen=True)
+class ImageEncoder:
+    """Sizes of VSPADE's encoder."""
+
+    size: int = 256  # photos are resized to a square of this side first
+    widths: tuple[int, ...] = (64, 128, 256, 512, 512, 512)
+    normalized: bool = True
+
+
+@dataclass(frozen=True)
+class SpadeConfig:
+    """Sizes of one SPADE network."""
+
+    num_classes: int  # label planes, the don't-care class among them
+    height: int = 256
+    width: int = 256
+    edges: bool = False  # an instance-edge plane follows the label planes
+    stages: tuple[Stage, ...] = paper_stages(64, more=False)
+    hidden: int = 128  # channels between the planes and gamma, beta; not scaled with the width
+    kernel: int = 3
+    z_size: int | None = None  # None: the first grid is made from the label map
+    encoder: ImageEncoder | None = None
+
+
+class SpadeGenerator(Decoder):
+    """netG of the authors' files."""
+
+    def __init__(self, config: SpadeConfig) -> None:
+        planes = config.num_classes + config.edges
+        super().__init__(
+            config.stages,
+            lambda channels, _: SpatialNorm(channels, planes, config.hidden, kernel=config.kernel),
+        )
+        self.grid = first_grid(config.height, config.width, config.stages)
+        channels = config.stages[0].inputs
+        self.fc = (
+            nn.Conv2d(planes, channels, 3, padding=1)
+            if config.z_size is None
+            else nn.Linear(config.z_size, channels * self.grid[0] * self.grid[1])
+        )
+
+    def forward(self, planes: Tensor, z: Tensor | None) -> Tensor:
+        """Draw for label planes [N, P, H, W] and z [N * K, Z], or for the planes alone."""
+        pyramid = Planes(planes)
+        first = self.fc(pyramid.at(*self.grid)) if z is None else self.fc(z).unflatten(1, (-1, *self.grid))
+        return self.decode(first, pyramid)
+
+
+class SpadeEncoder(nn.Module):
+    """netE of VSPADE: a photo to mean and log-variance of z."""
+
+    def __init__(self, config: ImageEncoder, z_size: int) -> None:
+        super().__init__()
+        self.size = config.size
+        self.layers = len(config.widths)
+        strided_layers(self, 3, config.widths, normalized=config.normalized)
+        features = config.widths[-1] * (config.size // 2**self.layers) ** 2
+        self.fc_mu = nn.Linear(features, z_size)
+        self.fc_var = nn.Linear(features, z_size)
+
+    def forward(self, images: Tensor) -> tuple[Tensor, Tensor]:
+        """Read photos [N, 3, H, W]: two tensors [N, Z]."""
+        x = images
+        if x.shape[2:] != (self.size, self.size):
+            x = F.interpolate(x, size=(self.size, self.size), mode="bilinear", align_corners=False)
+        for number in range(1, self.layers + 1):
+            x = F.leaky_relu(self.get_submodule(f"layer{number}")(x), 0.2)
+        x = x.flatten(1)
+        return self.fc_mu(x), self.fc_var(x)
+
+
+class Spade(Method[Tensor | None]):
+    """SPADE, or VSPADE where the config has a z."""
+
+    def __init__(self, config: SpadeConfig) -> None:
+        super().__init__()
+        self.config = config
+        self.scope = "none" if config.z_size is None else "image"
+        self.generator = SpadeGenerator(config)
+        self.encoder = (
+            SpadeEncoder(config.encoder, config.z_size) if config.encoder and config.z_size is not None else None
+        )
+
+    def planes(self, layout: Layout) -> Tensor:
+        """Label planes, with the edge plane where the network was trained with it."""
+        return semantic_planes(layout, edges=self.config.edges)
+
+    def sample_style(self, layout: Layout, rngs: Sequence[torch.Generator]) -> Tensor | None:
+        """Draw z [N, Z]; nothing for SPADE."""
+        if self.config.z_size is None:
+            return None
+        size = self.config.z_size
+        return torch.stack([torch.randn(size, generator=rng) for rng in rngs]).to(layout.labels.device)
+
+    def encode_style(self, images: Tensor, layout: Layout, noise: Tensor | None) -> tuple[Tensor | None, Tensor]:
+        """Move z to the posterior of the photos."""
+        if self.encoder is None or noise is None:
+            return super().encode_style(images, layout, noise)
+        mean, log_variance = self.encoder(images)
+        return remap(noise, mean, log_variance), divergence(mean, log_variance)
+
+    def synthesize(self, layout: Layout, style: Tensor | None) -> Tensor:
+        """Draw images; SPADE draws one per layout."""
+        images: Tensor = self.generator(self.planes(layout), style)
+        return images
+
+
+_CONFIGS: Mapping[str, SpadeConfig] = {
+    "cityscapes": SpadeConfig(35, 256, 512, edges=True, stages=paper_stages(64, more=True)),
+    "ade20k": SpadeConfig(151),
+    "ade20k-outdoor": SpadeConfig(151),
+    "coco-stuff": SpadeConfig(183, edges=True),
+    "celebamask-hq": SpadeConfig(19),
+    "deepfashion": SpadeConfig(8),
+    "deepfashion2": SpadeConfig(8),
+}
+_TINY = SpadeConfig(8, 64, 64, stages=tiny_stages(16), hidden=32)
+# Epochs: SPADE paper, section 4; the INADE paper trains its data sets 100 + 100.
+_RECIPES: Mapping[str, Recipe] = {
+    "cityscapes": Recipe(batch=16),
+    "coco-stuff": Recipe(epochs=100, decay_epochs=0),
+}
+
+SPADE = MethodSpec(
+    name="spade",
+    title="SPADE",
+    paper="Park et al., Semantic Image Synthesis with Spatially-Adaptive Normalization, CVPR 2019",
+    scope="none",
+    build=Spade,
+    configs=_CONFIGS,
+    tiny=_TINY,
+    recipes=_RECIPES,
+    tiny_recipe=TINY_RECIPE,
+    files={"generator": ("latest_net_G.pth",)},
+)
+
+VSPADE = MethodSpec(
+    name="vspade",
+    title="VSPADE",
+    paper="Park et al., CVPR 2019, with the image encoder of its section 3",
+    scope="image",
+    build=Spade,
+    configs={name: replace(config, z_size=256, encoder=ImageEncoder()) for name, config in _CONFIGS.items()},
+    tiny=replace(_TINY, z_size=64, encoder=ImageEncoder(64, (16, 32, 64, 128), normalized=False)),
+    recipes=_RECIPES,
+    tiny_recipe=replace(TINY_RECIPE, kl=0.1),
+    note="No trained weights were ever released for VSPADE.",
+    files={"generator": ("latest_net_G.pth",), "encoder": ("latest_net_E.pth",)},
+)

@@ -1,0 +1,9 @@
+"""The segmentation networks, in printing order; each class reads its weights with `from_file`."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+SEGMENTERS: Mapping[str, tuple[str, str]] = {
+    "paperdolls": ("segmenters.unet:PaperdollsSegmenter", "small UNet for the built-in drawn persons, shipped"),
+}

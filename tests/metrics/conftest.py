@@ -1,0 +1,72 @@
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import pytest
+import torch
+from named_fill import filled_state
+
+from metrics._alexnet import AlexNet, linear_layers
+from metrics._paperdolls import PaperdollsFeatures
+from metrics.moments import Moments
+from metrics.protocol import PROTOCOLS, Protocol
+
+GOLDENS = Path(__file__).parent.parent / "goldens" / "metrics"
+
+
+@pytest.fixture(scope="session")
+def goldens():
+    return GOLDENS
+
+
+@pytest.fixture(scope="session")
+def alexnet():
+    network = AlexNet(linear_layers()).eval().requires_grad_(False)
+    network.load_state_dict(filled_state(network, "alexnet:"))
+    return network
+
+
+@pytest.fixture(scope="session")
+def paperdolls():
+    network = PaperdollsFeatures().eval().requires_grad_(False)
+    network.load_state_dict(filled_state(network, "paperdolls:"))
+    network.fid_scale.copy_(torch.linspace(0.5, 1.5, 128))
+    return network
+
+
+class BrightnessSegmenter:
+    """Reads the class from how bright a pixel is."""
+
+    num_classes = 4
+
+    def __call__(self, images):
+        return ((images.mean(1) + 1) * 2).long().clamp(0, 3)
+
+
+@dataclass
+class TinySetting:
+    """What the harness would offer, with every network small."""
+
+    networks: dict
+    protocol: Protocol = PROTOCOLS["mini"]
+    num_classes: int = 4
+    ignored_classes: tuple[int, ...] = (3,)
+    num_layouts: int = 7
+    device: torch.device = field(default_factory=lambda: torch.device("cpu"))
+
+    def extractor(self, name):
+        return self.networks[name]
+
+    def reference(self, name):
+        generator = torch.Generator().manual_seed(3)
+        photos = torch.rand(40, 3, 32, 32, generator=generator) * 2 - 1
+        return Moments.of(self.networks[name](photos))
+
+    def segmenter(self, name=None):
+        return self.networks[f"segmenter {name}"]
+
+
+@pytest.fixture
+def setting(alexnet, paperdolls):
+    networks = {"alexnet": alexnet, "paperdolls": paperdolls, "inception": lambda images: images.mean((2, 3))}
+    networks |= {"segmenter None": BrightnessSegmenter(), "segmenter paperdolls": BrightnessSegmenter()}
+    return TinySetting(networks)
