@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import io
 import pickle
 from collections.abc import Mapping
@@ -17,15 +16,6 @@ from torch import Tensor, nn
 from bench.catalog import UserError
 from bench.files import whole_file
 from models._blocks.spectral import complete_state
-
-
-def sha256_of(path: Path) -> str:
-    """Hash a file."""
-    digest = hashlib.sha256()
-    with path.open("rb") as file:
-        while block := file.read(1 << 20):
-            digest.update(block)
-    return digest.hexdigest()
 
 
 def read_weights(path: Path) -> dict[str, Tensor]:
@@ -61,9 +51,11 @@ def load_into(network: nn.Module, state: Mapping[str, Tensor], source: Path) -> 
     unexpected = [key for key in complete if key not in expected]
     shapes = [key for key in expected if key in complete and expected[key].shape != complete[key].shape]
     if missing or unexpected or shapes:
-        parts = [f"{what}: {', '.join(keys[:5])}{' ...' if len(keys) > 5 else ''}" for what, keys in (
-            ("missing keys", missing), ("unexpected keys", unexpected), ("other shapes", shapes)
-        ) if keys]
+        parts = [
+            f"{what}: {', '.join(keys[:5])}{' ...' if len(keys) > 5 else ''}"
+            for what, keys in (("missing keys", missing), ("unexpected keys", unexpected), ("other shapes", shapes))
+            if keys
+        ]
         raise UserError(
             f"{source}: not the weights of this {type(network).__name__}; {'; '.join(parts)}. "
             "Give the file of the right method, data set and preset."

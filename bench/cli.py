@@ -9,7 +9,7 @@ from typing import Any
 
 import rich_click as click
 
-from bench.catalog import UserError, check_name, resolve
+from bench.catalog import UserError, resolve
 from bench.files import file_advice
 from bench.options import debug_option
 from bench.version import version
@@ -50,7 +50,6 @@ class Bench(click.RichGroup):
         name, *rest = args
         if name.startswith("-"):
             return super().resolve_command(ctx, args)
-        check_name("command", COMMANDS, name)
         return name, resolve("command", COMMANDS, name), rest
 
     def main(self, *args: Any, **settings: Any) -> Any:  # noqa: ANN401 - the signature of click

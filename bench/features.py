@@ -12,8 +12,6 @@ from typing import TypeVar
 
 import numpy as np
 import torch
-from rich.console import Console
-from rich.progress import track
 from safetensors.torch import save
 from torch import Tensor, nn
 from torch.nn import functional as F
@@ -29,6 +27,8 @@ from bench.datasets.paperdolls import (
     open_paperdolls2,
 )
 from bench.files import whole_file, write_text
+from bench.images import from_bytes
+from bench.progress import progress_bar
 from metrics._paperdolls import PaperdollsFeatures
 from segmenters.unet import Decoder, PaperdollsSegmenter
 
@@ -60,7 +60,7 @@ class Photos:
 
     def batch(self, index: Tensor) -> tuple[Tensor, Tensor]:
         """Take images [M, 3, H, W] in [-1, 1], channels last in memory, and labels [M, H, W] int64."""
-        return self.images[index].permute(0, 3, 1, 2) / 127.5 - 1, self.labels[index].long()
+        return from_bytes(self.images[index]).permute(0, 3, 1, 2), self.labels[index].long()
 
 
 def load_photos(dataset: Paperdolls, count: int) -> Photos:
@@ -82,10 +82,8 @@ def training_items(items: int) -> tuple[Paperdolls, Paperdolls]:
 
 def train_segmenter(seed: int, steps: int, items: int, folder: Path = WEIGHTS) -> dict[str, object]:
     """Train the segmenter, write it with its record to `folder`, and return the record."""
-    run, rng = (
-        Run("bench train-segmenter --dataset paperdolls", seed, steps, items),
-        torch.Generator().manual_seed(seed),
-    )
+    run = Run("bench train-segmenter --dataset paperdolls", seed, steps, items)
+    rng = torch.Generator().manual_seed(seed)
     one, two = (load_photos(data, min(items, len(data))) for data in training_items(items))
     network = _seeded(seed, PaperdollsSegmenter)
     weights = class_weights(one.labels)
@@ -249,15 +247,15 @@ def _seeded(seed: int, build: Callable[[], N]) -> N:
 
 def _fit(network: nn.Module, loss: Callable[[], Tensor], steps: int, title: str) -> None:
     """Take AdamW steps on a one-cycle schedule, then switch to evaluation."""
-    parameters = list(network.parameters())
-    optimizer = torch.optim.AdamW(parameters, PEAK_RATE, weight_decay=1e-4)
+    optimizer = torch.optim.AdamW(network.parameters(), PEAK_RATE, weight_decay=1e-4)
     schedule = torch.optim.lr_scheduler.OneCycleLR(optimizer, PEAK_RATE, total_steps=steps)
     network.train()
-    for _ in track(range(steps), title, console=Console(stderr=True)):
-        optimizer.zero_grad()
-        torch.autograd.backward(loss())
-        optimizer.step()
-        schedule.step()
+    with progress_bar() as progress:
+        for _ in progress.track(range(steps), task_id=progress.add_task(title, total=steps, status="")):
+            optimizer.zero_grad()
+            torch.autograd.backward(loss())
+            optimizer.step()
+            schedule.step()
     network.eval()
 
 

@@ -1,9 +1,10 @@
-"""Files that are written whole or not at all, and file errors in words."""
+"""Files that are written whole or not at all, told apart by hash, and file errors in words."""
 
 from __future__ import annotations
 
 import contextlib
 import errno
+import hashlib
 import os
 import uuid
 from collections.abc import Iterator
@@ -49,3 +50,12 @@ def write_text(path: Path, text: str) -> None:
     """Write a text file whole, as UTF-8 with plain line ends on every system."""
     with whole_file(path) as file:
         file.write(text.encode())
+
+
+def sha256_of(path: Path) -> str:
+    """Hash a file."""
+    sha = hashlib.sha256()
+    with path.open("rb") as file:
+        while block := file.read(1 << 20):
+            sha.update(block)
+    return sha.hexdigest()

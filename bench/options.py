@@ -24,9 +24,9 @@ device_option = click.option(
 batch_size_option = click.option(
     "--batch-size",
     type=POSITIVE,
-    default=8,
+    default=32,
     show_default=True,
-    help="Label maps per step; it changes speed and memory, not the numbers.",
+    help="Images per call of the generator; it changes speed and memory, not the numbers.",
 )
 num_workers_option = click.option(
     "--num-workers",
@@ -42,10 +42,19 @@ data_root_option = click.option(
     "--data-root",
     type=FOLDER,
     default=Path("data"),
-    envvar="BENCH_DATA_ROOT",
+    envvar="BENCH_DATA",
     show_default=True,
     show_envvar=True,
     help="Folder that holds the data sets; the built-in data needs none.",
+)
+weights_root_option = click.option(
+    "--weights-root",
+    type=FOLDER,
+    default=Path("weights"),
+    envvar="BENCH_WEIGHTS",
+    show_default=True,
+    show_envvar=True,
+    help="Folder that holds weight files; those of the built-in data are shipped.",
 )
 # Its effect is in bench.cli, which takes it off the command line; here it is for the help pages.
 debug_option = click.option("--debug", is_flag=True, expose_value=False, help="Show the traceback of an error.")

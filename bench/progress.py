@@ -2,8 +2,18 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+
 from rich.console import Console
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
+from rich.progress import (
+    BarColumn,
+    MofNCompleteColumn,
+    Progress,
+    TaskID,
+    TextColumn,
+    TimeElapsedColumn,
+    TimeRemainingColumn,
+)
 
 
 def progress_bar() -> Progress:
@@ -21,3 +31,28 @@ def progress_bar() -> Progress:
         transient=False,
         disable=not console.is_terminal,
     )
+
+
+@dataclass
+class Reporter:
+    """One line per stage of the work, in order."""
+
+    progress: Progress
+    _task: TaskID | None = None
+
+    def stage(self, title: str, total: int) -> None:
+        """Finish the line of the stage before and begin one."""
+        self.finish()
+        self._task = self.progress.add_task(title, total=total, status="")
+
+    def advance(self, count: int) -> None:
+        """Count what is done."""
+        if self._task is not None:
+            self.progress.advance(self._task, count)
+
+    def finish(self) -> None:
+        """Fill the current line, whose total may have been an estimate."""
+        if self._task is not None:
+            task = self.progress.tasks[self._task]
+            self.progress.update(self._task, total=task.completed or task.total, completed=task.completed or task.total)
+            self._task = None

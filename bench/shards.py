@@ -37,8 +37,8 @@ class ShardStore:
                 raise ValueError(f"Shard {shard}: '{name}' holds Python objects; only plain numbers can be stored.")
         with whole_file(self.path(cell_key, shard)) as file, zipfile.ZipFile(file, "w") as archive:
             for name, array in arrays.items():
-                # Not np.savez: it stamps the time, and gives names such as "file" a meaning of its own.
-                with archive.open(zipfile.ZipInfo(f"{name}.npy"), "w", force_zip64=True) as member:
+                # Not np.savez: it gives names such as "file" a meaning of its own.
+                with archive.open(f"{name}.npy", "w", force_zip64=True) as member:
                     np.lib.format.write_array(member, np.asanyarray(array), allow_pickle=False)
 
     def load(self, cell_key: str, shard: str) -> dict[str, NDArray[np.generic]]:

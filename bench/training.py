@@ -11,7 +11,7 @@ import json
 import math
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, nullcontext
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any, Literal
 
@@ -23,9 +23,8 @@ from bench.catalog import UserError
 from bench.checkpoints import read_checkpoint, write_checkpoint
 from bench.datasets.base import Dataset
 from bench.files import write_text
-from bench.pictures import grid, paint_labels, save_png
 from bench.images import to_photos
-from bench.seeds import stream_seed
+from bench.pictures import grid, paint_labels, save_png
 from models._recipe import Objective, Recipe, initialise
 from models.base import Layout, Method
 
@@ -38,7 +37,7 @@ class TrainingOptions:
 
     folder: Path
     seed: int = 0
-    device: torch.device = torch.device("cpu")
+    device: torch.device = field(default_factory=lambda: torch.device("cpu"))
     precision: Literal["float32", "bfloat16"] = "float32"
     log_every: int = 50
     grid_every: int = 500

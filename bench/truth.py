@@ -8,12 +8,12 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-import numpy as np
 import torch
 from torch import Tensor, nn
 
 from bench.catalog import UserError
 from bench.datasets.paperdolls import CLASS_NAMES, NUM_SEEDS, paint
+from bench.images import photos_to_tensor
 from models.base import Layout, Method, MethodSpec
 
 
@@ -31,8 +31,7 @@ class Painter(nn.Module):
         areas = zip(labels.cpu().numpy(), instances.cpu().numpy(), strict=True)
         layouts = [area for area in areas for _ in range(styles)]
         photos = [paint(*layout, row) for layout, row in zip(layouts, seeds.cpu().numpy(), strict=True)]
-        images = torch.from_numpy(np.stack(photos)).movedim(-1, 1)  # [N * K, 3, H, W]
-        return images.to(labels.device) / 127.5 - 1
+        return photos_to_tensor(photos).to(labels.device)
 
 
 class Truth(Method[Tensor]):
@@ -42,6 +41,7 @@ class Truth(Method[Tensor]):
 
     def __init__(self, config: TruthConfig) -> None:
         super().__init__()
+        self.config = config
         self.generator = Painter()
         self.encoder = None
 

@@ -16,7 +16,7 @@ _TAPPED = (1, 4, 7, 9, 11)  # the five ReLUs of `features`
 
 
 class AlexNet(PerceptualNetwork):
-    """See images [M, 3, H, W] in [-1, 1] as LPIPS does; H and W from 63 on."""
+    """See images [M, 3, H, W] in [-1, 1] as LPIPS does; H and W from 31 on."""
 
     def __init__(self, linear: Sequence[Tensor]) -> None:
         super().__init__()

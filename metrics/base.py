@@ -148,6 +148,6 @@ class MetricSpec:
     name: str
     version: int  # raise it whenever a number may move
     columns: tuple[Column, ...]
-    build: Callable[[Setting], Metric] | Callable[[], Probe]
+    build: Callable[[Setting], Metric | Probe]
     needs: tuple[str, ...] = ()  # feature networks; the metric is the default one only where they are at hand
     of_constant: float | None = None  # the value, by definition, of a method that draws one image per layout

@@ -115,12 +115,12 @@ def _device(network: nn.Module) -> torch.device:
     return next(network.parameters(), torch.empty(0)).device
 
 
-PARAMETERS = MetricSpec("params", 1, (Column("params_m", "Params", "lower", 2, "M"),), Parameters)
+PARAMETERS = MetricSpec("params", 1, (Column("params_m", "Params", "lower", 2, "M"),), lambda _: Parameters())
 MACS = MetricSpec(
     "macs",
     1,
     (Column("gmacs", "MACs", "lower", 2, "G"), Column("gmacs_paper", "FLOPs (INADE paper)", "lower", 2, "G")),
-    Macs,
+    lambda _: Macs(),
 )
-SECONDS = MetricSpec("seconds", 1, (Column("seconds", "Time", "lower", 4, "s"),), Seconds)
-MEMORY = MetricSpec("memory", 1, (Column("memory_mb", "Memory", "lower", 0, "MB"),), Memory)
+SECONDS = MetricSpec("seconds", 1, (Column("seconds", "Time", "lower", 4, "s"),), lambda _: Seconds())
+MEMORY = MetricSpec("memory", 1, (Column("memory_mb", "Memory", "lower", 0, "MB"),), lambda _: Memory())

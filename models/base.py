@@ -125,4 +125,4 @@ class MethodSpec(Generic[C]):
     recipes: Mapping[str, Any] = field(default_factory=dict)  # data set -> how the paper trains it
     tiny_recipe: Any = None  # None: nothing to train
     note: str = ""  # printed in every table, e.g. that a network is a reconstruction
-    files: Mapping[str, tuple[str, ...]] = field(default_factory=dict)  # "generator" -> names the authors' file may have
+    files: Mapping[str, tuple[str, ...]] = field(default_factory=dict)  # network -> names of the authors' file

@@ -142,7 +142,7 @@ class GroupDNet(Method[Tensor]):
         super().__init__()
         self.config = config
         self.generator = GroupDNetGenerator(config)
-        self.encoder = GroupDNetEncoder(config)
+        self.encoder: GroupDNetEncoder = GroupDNetEncoder(config)
 
     def planes(self, layout: Layout) -> Tensor:
         """Label planes, with the edge plane on Cityscapes; the generator pairs it with every class itself."""

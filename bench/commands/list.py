@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Mapping
-from pathlib import Path
 
 import rich_click as click
 
 from bench import catalog, published
 from bench.options import debug_option, json_option
+from bench.weight_files import WEIGHT_FILES, default_root
 
 Lines = Mapping[str, str]  # name -> one line
 
@@ -54,9 +54,8 @@ def _tables() -> Lines:
 
 
 def _weights() -> Lines:
-    folder = Path(published.__file__).parent / "weights"
-    files = sorted(folder.rglob("*.safetensors"))
-    return {path.relative_to(folder).as_posix(): f"shipped, {path.stat().st_size / 1e6:.1f} MB" for path in files}
+    root = default_root()
+    return {name: f"{weights.use} ({weights.state(root)})" for name, weights in WEIGHT_FILES.items()}
 
 
 KINDS: dict[str, Callable[[], Lines]] = {

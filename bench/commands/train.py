@@ -14,13 +14,15 @@ from typing import Any
 import rich_click as click
 import torch
 
-from bench.catalog import UserError, check_name, resolve
-from bench.checkpoints import sha256_of, write_weights
+from bench.catalog import UserError, resolve
+from bench.cells import choose_config, default_preset
+from bench.checkpoints import write_weights
 from bench.datasets import DATASETS
 from bench.datasets.base import Dataset, DatasetSpec
 from bench.devices import choose_device
-from bench.files import write_text
+from bench.files import sha256_of, write_text
 from bench.options import FOLDER, data_root_option, debug_option, device_option, seed_option
+from bench.plan import Preset
 from bench.progress import progress_bar
 from bench.training import Trainer, TrainingOptions
 from models import METHODS
@@ -28,14 +30,12 @@ from models._recipe import Recipe
 from models.base import MethodSpec
 
 
-def choose_recipe(spec: MethodSpec[Any], dataset: str, preset: str) -> tuple[object, Recipe]:
-    """Find network sizes and recipe of a method for a data set."""
+def choose_recipe(spec: MethodSpec[Any], dataset: str, preset: Preset) -> Recipe:
+    """Find how a method is trained on a data set."""
     if spec.tiny_recipe is None:
         raise UserError(f"{spec.title} has nothing to train.")
-    if preset == "tiny":
-        return spec.tiny, spec.tiny_recipe
-    check_name(f"data set of {spec.title} at the paper's size", spec.configs, dataset)
-    return spec.configs[dataset], spec.recipes.get(dataset, Recipe())
+    recipe: Recipe = spec.tiny_recipe if preset == "tiny" else spec.recipes.get(dataset, Recipe())
+    return recipe
 
 
 def export(trainer: Trainer, seconds: float) -> Path:
@@ -82,7 +82,7 @@ def export(trainer: Trainer, seconds: float) -> Path:
 def command(
     name: str,
     dataset: str,
-    preset: str | None,
+    preset: Preset | None,
     data_root: Path | None,
     out: Path | None,
     seed: int,
@@ -100,8 +100,12 @@ def command(
     """
     spec: MethodSpec[Any] = resolve("method", METHODS, name)
     data: DatasetSpec = resolve("dataset", DATASETS, dataset)
-    config, recipe = choose_recipe(spec, dataset, preset or ("tiny" if dataset.startswith("paperdolls") else "paper"))
-    chosen = {"epochs": epochs, "decay_epochs": decay_epochs, "batch": batch_size}
+    if data.evaluation_only:
+        raise UserError(f"{dataset} is for evaluation only: train on {dataset.removesuffix('2')} and evaluate on it.")
+    preset = preset or default_preset(dataset)
+    recipe = choose_recipe(spec, dataset, preset)
+    config = choose_config(spec, dataset, preset)
+    chosen: dict[str, Any] = {"epochs": epochs, "decay_epochs": decay_epochs, "batch": batch_size}
     recipe = replace(recipe, **{key: value for key, value in chosen.items() if value is not None})
     folder = out or Path("runs") / f"{name}-{dataset}-{seed}"
     items: Dataset = data.open("train", data_root)

@@ -7,15 +7,18 @@ from pathlib import Path
 
 import rich_click as click
 
+from bench.options import FOLDER, POSITIVE, debug_option, seed_option
+
 
 @click.command()
 @click.option(
     "--dataset", type=click.Choice(["paperdolls"]), default="paperdolls", show_default=True, help="Data to learn from."
 )
-@click.option("--seed", default=0, show_default=True, help="Decides the first weights and the order of the photos.")
-@click.option("--steps", default=1200, show_default=True, help="Steps of 32 photos.")
-@click.option("--items", default=6000, show_default=True, help="How many drawn persons to learn from.")
-@click.option("--out", type=click.Path(path_type=Path), help="Folder to write to  [default: the shipped weights].")
+@seed_option
+@click.option("--steps", type=POSITIVE, default=1200, show_default=True, help="Steps of 32 photos.")
+@click.option("--items", type=POSITIVE, default=6000, show_default=True, help="How many drawn persons to learn from.")
+@click.option("--out", type=FOLDER, help="Folder to write to  [default: the shipped weights].")
+@debug_option
 def command(dataset: str, seed: int, steps: int, items: int, out: Path | None) -> None:
     """Train the small segmenter that reads the layouts of drawn persons (about three minutes on one core).
 

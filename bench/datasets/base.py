@@ -49,6 +49,8 @@ class DatasetSpec:
     size: tuple[int, int]  # height, width
     open: Callable[[Split, Path | None], Dataset]  # the folder with all data sets; None = $BENCH_DATA or ./data
     ignored_classes: tuple[int, ...] = ()  # not scored (don't care)
+    evaluation_only: bool = False  # its train split serves as FID's reference, and is not to be trained on
+    has_instances: bool = False  # instances differ from classes, so that mISD and mOID say something of their own
 
     @property
     def num_classes(self) -> int:

@@ -46,9 +46,7 @@ def _deepfashion_files(folder: Path, split: Split) -> list[Files]:
 
 
 def open_deepfashion2(split: Split, root: Path | None = None) -> FolderDataset:
-    """Open the two-person composites, INADE's own or ours; they are for evaluation only."""
-    if split == "train":
-        raise UserError("deepfashion2 is for evaluation only: train on deepfashion and evaluate on deepfashion2.")
+    """Open the two-person composites, INADE's own or ours; both splits are the same, and not to train on."""
     folder = folder_of("deepfashion2", root)
     images, labels, instances = (folder / f"test_{kind}" for kind in ("img", "label", "inst"))
     missing = [str(path) for path in (images, labels, instances) if not path.is_dir()]
@@ -61,7 +59,16 @@ def open_deepfashion2(split: Split, root: Path | None = None) -> FolderDataset:
 
 
 DEEPFASHION = DatasetSpec("deepfashion", "DeepFashion", CLASS_NAMES, PERSON_PALETTE, SIZE, open_deepfashion)
-DEEPFASHION2 = DatasetSpec("deepfashion2", "DeepFashion2", CLASS_NAMES, PERSON_PALETTE, SIZE, open_deepfashion2)
+DEEPFASHION2 = DatasetSpec(
+    "deepfashion2",
+    "DeepFashion2",
+    CLASS_NAMES,
+    PERSON_PALETTE,
+    SIZE,
+    open_deepfashion2,
+    evaluation_only=True,
+    has_instances=True,
+)
 
 
 def prepare_deepfashion2(

@@ -11,7 +11,6 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from bench.catalog import UserError
 from bench.datasets._appearance import paint as paint
 from bench.datasets._figures import Canvas, Dice
 from bench.datasets._wardrobe import dress_person
@@ -75,11 +74,18 @@ def open_paperdolls(split: Split, root: Path | None = None, size: int = 64) -> P
 
 
 def open_paperdolls2(split: Split, root: Path | None = None, size: int = 64) -> Paperdolls:
-    """Open the 100 two-person items, which are for evaluation only; no file is read from `root`."""
-    if split == "train":
-        raise UserError("paperdolls2 is for evaluation only: train on paperdolls and evaluate on paperdolls2.")
-    return Paperdolls(PAPERDOLLS2, split, length=100, persons=2, size=size)
+    """Open the two-person items: 100 to evaluate with, and 2000 others as FID's reference, not to train on."""
+    return Paperdolls(PAPERDOLLS2, split, length=2000 if split == "train" else 100, persons=2, size=size)
 
 
 PAPERDOLLS = DatasetSpec("paperdolls", "Paperdolls", CLASS_NAMES, PERSON_PALETTE, (64, 64), open_paperdolls)
-PAPERDOLLS2 = DatasetSpec("paperdolls2", "Paperdolls2", CLASS_NAMES, PERSON_PALETTE, (64, 64), open_paperdolls2)
+PAPERDOLLS2 = DatasetSpec(
+    "paperdolls2",
+    "Paperdolls2",
+    CLASS_NAMES,
+    PERSON_PALETTE,
+    (64, 64),
+    open_paperdolls2,
+    evaluation_only=True,
+    has_instances=True,
+)

@@ -1,44 +1,84 @@
-"""A golden on disk, and how far a recomputed value is from it."""
+"""A golden on disk: a json and the arrays beside it, read as data from a stranger."""
 
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+import math
+import zipfile
+import zlib
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import numpy as np
 import torch
 from torch import Tensor, nn
 
-from bench.catalog import UserError
+from bench.parity.comparison import Comparison, compare
 from bench.parity.fill import fill_network
 
+Network = TypeVar("Network", bound=nn.Module)
+Json = Any
 
-@dataclass(frozen=True)
-class Comparison:
-    """One value of a golden against ours."""
-
-    name: str
-    error: float  # largest absolute difference, divided by `scale`
-    tolerance: float
-
-    @property
-    def is_equal(self) -> bool:
-        """Whether the error is within tolerance; NaN is not."""
-        return self.error <= self.tolerance
+# What is larger is a mistake in the file, and would exhaust the machine before anything could be compared.
+_JSON_BYTES = 64 * 2**20
+_ARRAY_BYTES = 2**30
+_WEIGHTS = 2**29
+_LABEL_PIXELS = 2**21
+MISSING = object()
 
 
-def compare(
-    name: str, ours: object, golden: object, *, tolerance: float = 1e-4, relative: bool = True
-) -> Comparison:
-    """Measure the largest difference, relative to the golden's largest magnitude or (tanh outputs) absolute."""
-    a, b = np.asarray(ours, dtype=np.float64), np.asarray(golden, dtype=np.float64)
-    if a.shape != b.shape:
-        return Comparison(f"{name}: shape {a.shape}, golden {b.shape}", float("inf"), tolerance)
-    scale = max(float(np.abs(b).max()), 1e-30) if relative else 1.0
-    return Comparison(name, float(np.abs(a - b).max()) / scale, tolerance)
+class GoldenError(Exception):
+    """A golden that cannot be replayed; its text says what is wrong with it."""
+
+
+class NetworkDiffersError(Exception):
+    """Our network has other keys or shapes than the golden's, so that its outputs cannot be compared."""
+
+    def __init__(self, comparison: Comparison) -> None:
+        super().__init__(str(comparison))
+        self.comparison = comparison
+
+
+class Config:
+    """Constructor-level options of the authors' network, read with the authors' defaults."""
+
+    def __init__(self, values: Mapping[str, Json]) -> None:
+        self._values = values
+
+    def _get(self, name: str, default: Json, kinds: tuple[type, ...]) -> Json:
+        value = self._values.get(name, default)
+        if value is MISSING:
+            raise GoldenError(f"config lacks '{name}'")
+        if not isinstance(value, kinds) or (isinstance(value, bool) and bool not in kinds):
+            raise GoldenError(f"config '{name}' is {value!r:.60}, expected {kinds[0].__name__}")
+        return value
+
+    def __contains__(self, name: str) -> bool:
+        return name in self._values
+
+    def whole(self, name: str, default: object = MISSING, *, at_most: int = 4096) -> int:
+        """Read a size from 1 to `at_most`."""
+        value: int = self._get(name, default, (int,))
+        if not 1 <= value <= at_most:
+            raise GoldenError(f"config '{name}' is {value}, expected 1 to {at_most}")
+        return value
+
+    def real(self, name: str, default: object = MISSING) -> float:
+        """Read a finite number."""
+        value = float(self._get(name, default, (float, int)))
+        if not math.isfinite(value):
+            raise GoldenError(f"config '{name}' is {value}, expected a finite number")
+        return value
+
+    def flag(self, name: str, default: object = MISSING) -> bool:
+        """Read a switch."""
+        return bool(self._get(name, default, (bool,)))
+
+    def word(self, name: str, default: object = MISSING) -> str:
+        """Read a choice."""
+        return str(self._get(name, default, (str,)))
 
 
 @dataclass(frozen=True)
@@ -46,73 +86,198 @@ class Golden:
     """One json and its arrays."""
 
     path: Path
-    meta: Mapping[str, Any]
+    meta: Mapping[str, Json]
     arrays: Mapping[str, np.ndarray]
 
     @classmethod
     def read(cls, path: Path) -> Golden:
-        """Read `path` (.json) and the .npz beside it; no pickles."""
-        try:
-            meta = json.loads(path.read_text())
-            beside = path.with_suffix(".npz")
-            arrays: dict[str, np.ndarray] = {}
-            if beside.exists():
-                with np.load(beside, allow_pickle=False) as stored:
-                    arrays = {name: stored[name] for name in stored.files}
-        except (OSError, ValueError) as error:
-            raise UserError(f"{path}: cannot be read as a golden ({error}); see CONTRIBUTING.md, 'Goldens'.") from error
-        if not isinstance(meta, dict):
-            raise UserError(f"{path}: a golden's json is an object; see CONTRIBUTING.md, 'Goldens'.")
-        return cls(path, meta, arrays)
+        """Read `path` (.json) and the .npz beside it, if there is one; no pickles, nothing larger than is sane."""
+        meta = _read_json(path)
+        beside = path.with_suffix(".npz")
+        return cls(path, meta, _read_arrays(beside) if beside.is_file() else {})
 
     @property
-    def config(self) -> Mapping[str, Any]:
-        """Constructor-level numbers of the authors' network."""
-        config: Mapping[str, Any] = self.meta["config"]
-        return config
+    def config(self) -> Config:
+        """Options of the authors' network."""
+        return Config(self.mapping("config"))
+
+    @property
+    def method(self) -> str:
+        """Whose network it is of, or ""."""
+        return str(self.meta.get("method", "")).lower()
 
     @property
     def network(self) -> str:
-        """Which network it is of; "training step" in whatever spelling is "training_step"."""
+        """Which network it is of; a training step in whatever spelling is "training_step"."""
+        if self.meta.get("kind") == "training_step":
+            return "training_step"
         return str(self.meta.get("network", "")).replace(" ", "_")
 
-    def tensor(self, name: str) -> Tensor:
-        """An input array; integers come as int64."""
+    def mapping(self, name: str) -> Mapping[str, Json]:
+        """Read a field that is an object."""
+        value = self.meta.get(name)
+        if not isinstance(value, dict):
+            raise GoldenError(f"the json has no object '{name}'")
+        return value
+
+    def names(self, field: str) -> list[str]:
+        """Read a field that lists arrays, absent for none."""
+        value = self.meta.get(field, [])
+        if not isinstance(value, list) or not all(isinstance(name, str) for name in value):
+            raise GoldenError(f"the json's '{field}' is not a list of names")
+        return value
+
+    def array(self, name: str) -> np.ndarray:
+        """Read an array of finite numbers."""
+        if name not in self.arrays:
+            raise GoldenError(f"array '{name}' is missing from the npz")
         array = self.arrays[name]
-        return torch.from_numpy(array.astype(np.int64) if array.dtype.kind in "iu" else array)
+        if array.dtype.kind not in "iufb" or not np.isfinite(array).all():
+            raise GoldenError(f"array '{name}' ({array.dtype}) does not hold finite numbers")
+        return array
 
-    def batch(self, name: str, ndim: int) -> Tensor:
-        """An input array with a batch axis in front if it was stored without one."""
-        value = self.tensor(name)
-        return value if value.ndim == ndim else value[None]
+    def tensor(self, name: str, *shape: int | None) -> Tensor:
+        """Read an input; None in `shape` takes any size, integers come as int64."""
+        array = self.array(name)
+        tensor = torch.from_numpy(array.astype(np.int64 if array.dtype.kind in "iub" else np.float32))
+        if shape and not _fits(tensor.shape, shape):
+            raise GoldenError(f"array '{name}' has shape {list(array.shape)}, expected {_shown(shape)}")
+        return tensor
 
-    def fill(self, network: nn.Module, name: str | None = None, prefix: str = "") -> list[Comparison]:
-        """Give a network its named weights and compare keys, shapes and trainable parameters with the golden's.
+    def batch(self, name: str, *shape: int | None) -> Tensor:
+        """Read an input of `shape`, whose first axis, the batch, may not be stored."""
+        array = self.array(name)
+        return self.tensor(name, *shape[1:])[None] if array.ndim == len(shape) - 1 else self.tensor(name, *shape)
 
-        `name` is the network's key in the mappings of a golden with several networks.
-        """
+    def ids(self, name: str, below: int | None = None) -> Tensor:
+        """Read a map of ids [N, H, W] from 0 to `below`."""
+        ids = self.batch(name, None, None, None)
+        if self.array(name).dtype.kind not in "iu" or not 0 < ids.numel() <= _LABEL_PIXELS:
+            raise GoldenError(f"array '{name}' is no map of ids with 1 to {_LABEL_PIXELS} pixels")
+        if int(ids.min()) < 0 or (below is not None and int(ids.max()) >= below):
+            raise GoldenError(f"array '{name}' has ids {int(ids.min())} to {int(ids.max())}, expected 0 to {below}-1")
+        return ids
 
-        def of(field: str, default: object) -> Any:  # noqa: ANN401 - JSON
-            value = self.meta.get(field, default)
-            return value.get(name, default) if isinstance(value, dict) and name is not None else value
+    def photos(self) -> Tensor:
+        """Read photos [N, 3, H, W] in [-1, 1], stored as such or as 8-bit [N, H, W, 3]."""
+        if self.array("image").dtype.kind == "u":
+            return self.batch("image", None, None, None, 3).movedim(-1, 1).float().div(255).sub(0.5).div(0.5)
+        return self.batch("image", None, 3, None, None)
 
-        fill_network(network, of("salt", ""), of("gain", 1.0), [tuple(rule) for rule in of("gain_rules", [])], prefix)
-        expected = of("state_dict", {})
+    def of_network(self, field: str, name: str | None, default: Json) -> Json:
+        """Read a field that is either of the only network or has an entry for every network."""
+        value = self.meta.get(field, default)
+        if name is None:
+            return value
+        if field == "state_dict" and f"state_dict_{name}" in self.meta:
+            return self.meta[f"state_dict_{name}"]
+        return value.get(name, default) if isinstance(value, dict) else value
+
+    def build(self, make: Callable[[], Network]) -> Network:
+        """Make a network without memory, and refuse one that no machine could hold."""
+        try:
+            with torch.device("meta"):
+                network = make()
+        except (RuntimeError, TypeError, ValueError, OverflowError) as error:
+            raise GoldenError(f"config does not make a network: {_first_line(error)}") from error
+        weights = sum(value.numel() for value in network.state_dict().values())
+        if weights > _WEIGHTS:
+            raise GoldenError(f"config makes a network of {weights:.2g} weights, more than {_WEIGHTS:.2g}")
+        return network
+
+    def check(self, network: nn.Module, name: str | None = None) -> list[Comparison]:
+        """Compare keys, shapes and trainable parameters with the golden's; `name` is the network's, of several."""
+        expected = self.of_network("state_dict", name, None)
+        if not isinstance(expected, dict):
+            raise GoldenError(f"the json has no state_dict{f' of {name}' if name else ''}")
         ours = {key: list(value.shape) for key, value in network.state_dict().items()}
         wrong = sorted(key for key in {*ours, *expected} if ours.get(key) != expected.get(key))
         label = f"{name} " if name else ""
-        results = [Comparison(f"{label}keys and shapes" + (f" ({wrong[0]} ...)" if wrong else ""), len(wrong), 0.0)]
-        count = of("param_count", None)
+        if wrong:
+            note = f"{wrong[0]}: ours {ours.get(wrong[0])}, golden {expected.get(wrong[0])}"
+            raise NetworkDiffersError(Comparison(f"{label}keys and shapes", len(wrong), 0.0, note))
+        results = [Comparison(f"{label}keys and shapes", 0.0, 0.0)]
+        count = self.of_network("param_count", name, None)
         if count is not None:
             trainable = sum(p.numel() for p in network.parameters() if p.requires_grad)
             results.append(Comparison(f"{label}parameters", abs(trainable - count), 0.0))
         return results
 
+    def fill(self, network: nn.Module, name: str | None = None, prefix: str = "") -> None:
+        """Give a network, made without memory or not, its named weights."""
+        if any(value.is_meta for value in network.state_dict().values()):
+            network.to_empty(device="cpu")
+        salt, gain = self.of_network("salt", name, ""), self.of_network("gain", name, 1.0)
+        rules = self.of_network("gain_rules", name, None) or []
+        if not isinstance(salt, str) or not isinstance(gain, int | float) or not isinstance(rules, list):
+            raise GoldenError("salt, gain or gain_rules are no text, number and list")
+        fill_network(network, salt, gain, [_gain_rule(rule) for rule in rules], prefix)
+
+    def filled(self, make: Callable[[], Network]) -> tuple[Network, list[Comparison]]:
+        """Make the golden's only network, compare it and give it its weights, in evaluation mode."""
+        network = self.build(make)
+        results = self.check(network)
+        self.fill(network)
+        return network.eval(), results
+
     def statistics(self, name: str, full: Tensor, *, correction: int = 0) -> list[Comparison]:
         """Compare mean and standard deviation of a full output, where the golden has them."""
-        results = []
-        for suffix, value in (("mean", full.mean()), ("std", full.std(correction=correction))):
-            key = f"{name}_{suffix}"
-            if key in self.arrays:
-                results.append(compare(key, float(value), self.arrays[key], relative=False))
-        return results
+        values = {f"{name}_mean": full.mean(), f"{name}_std": full.std(correction=correction)}
+        return [
+            compare(key, float(value), self.array(key), relative=False)
+            for key, value in values.items()
+            if key in self.arrays
+        ]
+
+    def image(self, name: str, full: Tensor, *, tolerance: float = 1e-4) -> Comparison:
+        """Compare a tanh image [N, 3, H, W], of which every n-th row and column is stored."""
+        stored = self.array(name)
+        step = max(1, round(full.shape[-1] / stored.shape[-1])) if stored.ndim == 4 and stored.shape[-1] else 1
+        return compare(name, full.detach()[:, :, ::step, ::step], stored, tolerance=tolerance, relative=False)
+
+
+def _read_json(path: Path) -> Mapping[str, Json]:
+    try:
+        if path.stat().st_size > _JSON_BYTES:
+            raise GoldenError(f"the json is larger than {_JSON_BYTES / 2**20:.0f} MiB")
+        meta = json.loads(path.read_text(encoding="utf-8"))
+    except (OSError, ValueError, RecursionError) as error:
+        raise GoldenError(f"the json cannot be read: {_first_line(error)}") from error
+    if not isinstance(meta, dict):
+        raise GoldenError("the json is not an object")
+    return meta
+
+
+def _read_arrays(path: Path) -> dict[str, np.ndarray]:
+    try:
+        with zipfile.ZipFile(path) as members:
+            if sum(member.file_size for member in members.infolist()) > _ARRAY_BYTES:
+                raise GoldenError(f"the npz holds more than {_ARRAY_BYTES / 2**30:.0f} GiB")
+        with np.load(path, allow_pickle=False) as stored:
+            return {name: np.asarray(stored[name]) for name in stored.files}
+    except (OSError, ValueError, EOFError, KeyError, TypeError, SyntaxError, NotImplementedError, RuntimeError) as error:
+        raise GoldenError(f"the npz cannot be read: {_first_line(error)}") from error
+    except (zipfile.BadZipFile, zlib.error, MemoryError) as error:
+        raise GoldenError(f"the npz cannot be read: {_first_line(error)}") from error
+
+
+def _gain_rule(rule: Json) -> tuple[str, float, str]:
+    """Check a rule's shape, and that its regex has no repeated group, which could take for ever to search."""
+    match rule:
+        case [str(pattern), int(value) | float(value), "fan" | "abs" as kind]:
+            repeats = sum(pattern.count(sign) for sign in "*+{")
+            if len(pattern) <= 200 and repeats <= 3 and not any(f"){sign}" in pattern for sign in "*+{"):
+                return pattern, float(value), kind
+    raise GoldenError(f"gain rule {rule!r:.80} is not [plain regex, number, 'fan' or 'abs']")
+
+
+def _fits(actual: Sequence[int], wanted: Sequence[int | None]) -> bool:
+    return len(actual) == len(wanted) and all(b is None or a == b for a, b in zip(actual, wanted, strict=True))
+
+
+def _shown(shape: Sequence[int | None]) -> str:
+    return "[" + ", ".join("any" if size is None else str(size) for size in shape) + "]"
+
+
+def _first_line(error: BaseException) -> str:
+    return f"{type(error).__name__}: {error}".splitlines()[0][:200]

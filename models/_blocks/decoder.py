@@ -44,7 +44,7 @@ class ResBlock(nn.Module):
 
     def forward(self, x: Tensor, condition: Any) -> Tensor:  # noqa: ANN401 - what the norms of the method read
         """Draw [M, outputs, h, w] from [M, inputs, h, w]; the shortcut has no activation."""
-        main = self.conv_0(F.leaky_relu(self.norm_0(x, condition), 0.2))
+        main: Tensor = self.conv_0(F.leaky_relu(self.norm_0(x, condition), 0.2))
         main = self.conv_1(F.leaky_relu(self.norm_1(main, condition), 0.2))
         shortcut: Tensor = self.conv_s(self.norm_s(x, condition)) if self.has_learned_shortcut else x
         return shortcut + main
@@ -103,4 +103,4 @@ def first_grid(height: int, width: int, stages: Sequence[Stage]) -> tuple[int, i
 
 def per_layout(x: Tensor, of_layout: Tensor) -> tuple[Tensor, Tensor]:
     """View x [N * K, ...] as [N, K, ...] and maps of the layouts [N, ...] as [N, 1, ...], so that they broadcast."""
-    return x.unflatten(0, (len(of_layout), -1)), of_layout[:, None]
+    return x.reshape(len(of_layout), -1, *x.shape[1:]), of_layout[:, None]

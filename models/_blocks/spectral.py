@@ -28,13 +28,18 @@ class SpectralConv2d(nn.Conv2d):
         self.register_buffer("weight_v", F.normalize(torch.ones(weight[0].numel()), dim=0))
 
     def normalized_weight(self) -> Tensor:
-        """The weight that convolves, [O, I / groups, k, k]; all groups share one singular value."""
-        matrix = self.weight_orig.flatten(1)
-        if self.training:
-            with torch.no_grad():
-                self.weight_v = F.normalize(matrix.T @ self.weight_u, dim=0, eps=_EPS)
-                self.weight_u = F.normalize(matrix @ self.weight_v, dim=0, eps=_EPS)
-        return self.weight_orig / torch.dot(self.weight_u, matrix @ self.weight_v)
+        """The weight that convolves, [O, I / groups, k, k]; all groups share one singular value.
+
+        Computed in float32 also under autocast: half-precision vectors would find another singular value.
+        """
+        with torch.autocast(self.weight_orig.device.type, enabled=False):
+            matrix = self.weight_orig.flatten(1)
+            if self.training:
+                with torch.no_grad():
+                    self.weight_v = F.normalize(matrix.T @ self.weight_u, dim=0, eps=_EPS)
+                    self.weight_u = F.normalize(matrix @ self.weight_v, dim=0, eps=_EPS)
+            weight: Tensor = self.weight_orig / (self.weight_u @ matrix @ self.weight_v)
+            return weight
 
     def forward(self, x: Tensor) -> Tensor:
         """Convolve."""

@@ -90,7 +90,8 @@ def test_presets_never_share_a_row():
 def test_untrained_weights_show_in_the_row_and_the_csv():
     records = [done(fid=1.0, weights="untrained")]
     assert "untrained weights" in text(table(records))
-    assert list(csv.DictReader(io.StringIO(free_csv(records, COLUMNS, TITLES))))[0]["weights"] == "untrained"
+    line = next(csv.DictReader(io.StringIO(free_csv(records, COLUMNS, TITLES))))
+    assert line["weights"] == "untrained"
 
 
 def test_a_blank_has_its_reason():

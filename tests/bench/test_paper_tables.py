@@ -56,7 +56,7 @@ def test_the_order_of_records_does_not_matter(values):
 @pytest.mark.parametrize(
     ("method", "dataset", "key", "reason"),
     [
-        ("groupdnet", "deepfashion", "lpips", "skipped: no AlexNet weights"),
+        ("groupdnet", "deepfashion", "lpips", "skipped: no <alexnet> & no heads"),
         ("inade", "ade20k", "miou", "measured with untrained weights only"),
         ("groupdnet", "ade20k", "params_m", "no record"),  # there is one with the tiny preset
         ("spade", "ade20k", "params_m", "no record"),  # there is a limited one
@@ -85,6 +85,12 @@ def test_trained_weights_come_before_untrained_ones_whatever_their_age():
 def test_a_number_comes_before_a_failure():
     failed = replace(done(fid=1.0), status="failed", values={}, reason="out of memory", key="z", version=9)
     assert place(toy([done(fid=1.0), failed]), "inade", "deepfashion", "fid").text == "1.00"
+
+
+def test_an_untrained_measurement_says_more_than_a_failure():
+    failed = replace(done(fid=1.0), status="failed", values={}, reason="out of memory", key="z", version=9)
+    number = place(toy([done(fid=1.0, weights="untrained"), failed]), "inade", "deepfashion", "fid")
+    assert (number.text, number.note) == ("", "measured with untrained weights only")
 
 
 def test_rows_that_take_no_part_are_never_marked():

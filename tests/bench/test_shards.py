@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import os
+import zipfile
 
 import numpy as np
 import pytest
@@ -31,6 +32,8 @@ def test_equal_shards_are_equal_bytes(tmp_path):
     store.save("cell", "a", ARRAYS)
     store.save("cell", "b", ARRAYS)
     assert store.path("cell", "a").read_bytes() == store.path("cell", "b").read_bytes()
+    with zipfile.ZipFile(store.path("cell", "a")) as archive:  # no time stamp
+        assert {member.date_time for member in archive.infolist()} == {(1980, 1, 1, 0, 0, 0)}
 
 
 def test_the_finished_shards_of_a_cell_are_listed_until_cleared(tmp_path):

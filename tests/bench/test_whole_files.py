@@ -23,9 +23,14 @@ def test_a_file_appears_only_once_it_is_whole(tmp_path):
 def test_a_crash_while_writing_leaves_the_old_file(tmp_path, crash):
     path = tmp_path / "a.txt"
     write_text(path, "old")
-    with pytest.raises(crash), whole_file(path) as file:
-        file.write(b"new")
-        raise crash
+
+    def die():
+        with whole_file(path) as file:
+            file.write(b"new")
+            raise crash
+
+    with pytest.raises(crash):
+        die()
     assert path.read_text() == "old"
     assert os.listdir(tmp_path) == ["a.txt"]
 

@@ -1,11 +1,11 @@
 import logging
-import time
 
 import pytest
 import torch
 from torch import nn
 from torch.nn import functional as F
 
+from metrics import complexity
 from metrics.complexity import Macs, Memory, Parameters, Seconds
 
 
@@ -90,26 +90,38 @@ def test_parameters_are_counted_once_and_without_buffers_even_when_frozen():
     assert Parameters().measure(network, lambda: None) == {"params_m": (1010 + 20 + 1100) / 1e6}
 
 
-def test_seconds_are_the_median_of_calls_after_a_warm_up():
-    waits = iter([0.2, 0.1, 0.01, 0.03, 0.02, 0.02, 0.09])
-    calls = []
+class Clock:
+    """Time that passes only when told to."""
 
-    def run():
-        wait = next(waits)
-        calls.append(wait)
-        end = time.perf_counter() + wait
-        while time.perf_counter() < end:
-            pass
+    def __init__(self, monkeypatch):
+        self.wall = self.cpu = 0.0
+        monkeypatch.setattr(complexity, "time", self)
 
-    seconds = Seconds().measure(nn.Identity(), run)["seconds"]
-    assert len(calls) == 7
-    assert 0.02 <= seconds < 0.03
+    def perf_counter(self):
+        return self.wall
+
+    def process_time(self):
+        return self.cpu
+
+    def spend(self, wall, cpu):
+        self.wall += wall
+        self.cpu += cpu
 
 
-def test_seconds_warn_of_a_process_that_waits(caplog):
+def test_seconds_are_the_median_of_calls_after_a_warm_up(monkeypatch, caplog):
+    clock = Clock(monkeypatch)
+    calls = iter([9.0, 8.0, 1.0, 3.0, 2.0, 2.5, 7.0])
+    measured = Seconds().measure(nn.Identity(), lambda: clock.spend(*[next(calls)] * 2))
+    assert measured == {"seconds": 2.5}
+    assert next(calls, None) is None
+    assert not caplog.text
+
+
+def test_seconds_warn_of_a_process_that_waits(monkeypatch, caplog):
+    clock = Clock(monkeypatch)
     with caplog.at_level(logging.WARNING):
-        Seconds().measure(nn.Identity(), lambda: time.sleep(0.005))
-    assert "others use this machine" in caplog.text
+        Seconds().measure(nn.Identity(), lambda: clock.spend(wall=1.0, cpu=0.9))
+    assert "90 % of the timed span" in caplog.text
 
 
 def test_memory_of_a_cpu_is_not_claimed():

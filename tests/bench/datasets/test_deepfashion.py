@@ -3,7 +3,7 @@ import pytest
 from PIL import Image
 
 from bench.catalog import UserError
-from bench.datasets.deepfashion import open_deepfashion, open_deepfashion2, prepare_deepfashion2
+from bench.datasets.deepfashion import DEEPFASHION2, open_deepfashion, open_deepfashion2, prepare_deepfashion2
 
 NAMES = ("person_10", "person_2", "person_1")  # natural order: 1, 2, 10
 
@@ -109,6 +109,12 @@ def test_a_file_without_its_partner_is_refused(root, kind):
         open_deepfashion("val", root)
 
 
+def test_two_photos_of_one_name_are_refused(root):
+    save(root / "deepfashion" / "test_img" / "person_1.png", np.zeros((256, 256, 3), np.uint8))
+    with pytest.raises(UserError, match="test_img holds two files of one name"):
+        open_deepfashion("val", root)
+
+
 def test_an_empty_folder_is_refused(root):
     for path in (root / "deepfashion" / "test_img").iterdir():
         path.unlink()
@@ -134,9 +140,11 @@ def test_data_lie_in_the_working_folder_by_default(root, monkeypatch):
     assert len(open_deepfashion("val")) == 3
 
 
-def test_composites_are_for_evaluation_only(root):
-    with pytest.raises(UserError, match="train on deepfashion "):
-        open_deepfashion2("train", root)
+def test_composites_are_for_evaluation_only_and_their_splits_are_the_same(root):
+    assert DEEPFASHION2.evaluation_only
+    prepare_deepfashion2(root / "deepfashion", root / "deepfashion2")
+    train, val = (open_deepfashion2(split, root) for split in ("train", "val"))
+    assert [item.key for item in train] == [item.key for item in val] == ["person_1__person_2"]
 
 
 def contents(folder):

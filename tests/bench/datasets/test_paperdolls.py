@@ -4,13 +4,14 @@ import itertools
 import numpy as np
 import pytest
 
-from bench.catalog import UserError, resolve
+from bench.catalog import resolve
 from bench.datasets import DATASETS
 from bench.datasets._appearance import PATTERN_ODDS, STRIPES, appearance, hsv
 from bench.datasets._figures import FACE, TOP
 from bench.datasets.paperdolls import (
     CLASS_OF,
     NUM_SEEDS,
+    PAPERDOLLS,
     PAPERDOLLS2,
     RENDERER,
     Paperdolls,
@@ -73,9 +74,12 @@ def test_an_index_outside_is_refused_so_that_iteration_ends():
     assert len(list(itertools.islice(open_paperdolls2("val"), 101))) == 100
 
 
-def test_two_persons_are_for_evaluation_only():
-    with pytest.raises(UserError, match="train on paperdolls "):
-        open_paperdolls2("train")
+def test_two_persons_are_for_evaluation_only_and_have_other_persons_as_reference():
+    assert PAPERDOLLS2.evaluation_only
+    assert not PAPERDOLLS.evaluation_only
+    reference = open_paperdolls2("train")
+    assert len(reference) == 2000
+    assert digest(reference[0]) != digest(open_paperdolls2("val")[0])
 
 
 @pytest.mark.parametrize("name", OPEN)

@@ -1,0 +1,156 @@
+"""From names a user typed to cells that can be measured; whatever is missing is said before anything is computed."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass, replace
+from pathlib import Path
+from typing import Any
+
+from bench.catalog import UserError, check_name, methods, resolve
+from bench.datasets import DATASETS
+from bench.datasets.base import Dataset, DatasetSpec
+from bench.method_weights import MethodWeights, find_method_weights
+from bench.plan import Cell, Preset, content_key
+from bench.setting import FeatureNetworks
+from metrics import METRICS
+from metrics.base import MetricSpec
+from metrics.protocol import PROTOCOLS, Protocol, derive, flatten
+from models.base import MethodSpec
+
+MACHINE_METRICS = ("seconds", "memory")  # depend on the device, which therefore enters their keys
+
+
+@dataclass(frozen=True)
+class CellPlan:
+    """One cell and everything its numbers depend on."""
+
+    cell: Cell
+    method: MethodSpec[Any]
+    config: Any  # the method's config dataclass
+    weights: MethodWeights
+    data: DatasetSpec
+    dataset: Dataset
+    protocol: Protocol
+    metrics: tuple[MetricSpec, ...]
+    seed: int
+
+    @property
+    def num_layouts(self) -> int:
+        """Label maps that count: the data set's, or the first `limit`."""
+        return min(len(self.dataset), self.cell.limit or len(self.dataset))
+
+    @property
+    def draws_one(self) -> bool:
+        """Whether the method draws one image per layout, so that runs with other noise do not exist."""
+        return self.method.scope == "none"
+
+    def key(self, metric: MetricSpec, networks: FeatureNetworks) -> str:
+        """Hash all that can change the metric's numbers."""
+        return content_key(
+            {
+                "method": self.cell.method,
+                "config": asdict(self.config),
+                "weights": self.weights.identity,
+                "data": self.dataset.fingerprint(),
+                "limit": self.cell.limit,
+                "protocol": self.protocol.name,
+                "choices": flatten(self.protocol),
+                "metric": metric.name,
+                "version": metric.version,
+                "networks": [networks.sha256(name) for name in metric.needs],
+                "device": str(networks.device) if metric.name in MACHINE_METRICS else "",
+                "seed": self.seed,
+            }
+        )
+
+
+def choose_protocol(name: str, settings: Sequence[str]) -> Protocol:
+    """Find a named protocol and change it by `field=value` settings."""
+    check_name("protocol", PROTOCOLS, name)
+    try:
+        return derive(PROTOCOLS[name], settings)
+    except ValueError as error:
+        raise UserError(str(error)) from error
+
+
+def default_metrics(data: DatasetSpec) -> list[str]:
+    """What `bench run` measures unless told: on the built-in data what needs no download."""
+    suffix = "-pd" if is_built_in(data.name) else ""
+    names = [f"fid{suffix}", f"lpips{suffix}", f"mcsd{suffix}"]
+    names += [f"misd{suffix}"] if data.has_instances else []
+    names += ["segmentation-pd"] if suffix else []
+    return [*names, "params", "macs"]
+
+
+def is_built_in(dataset: str) -> bool:
+    """Whether a data set is drawn by the suite itself."""
+    return dataset.startswith("paperdolls")
+
+
+def default_preset(dataset: str) -> Preset:
+    """The network sizes that fit a data set."""
+    return "tiny" if is_built_in(dataset) else "paper"
+
+
+def choose_config(spec: MethodSpec[Any], dataset: str, preset: Preset) -> Any:  # noqa: ANN401 - the method's own type
+    """Find a method's network sizes for a data set."""
+    if preset == "tiny":
+        if not is_built_in(dataset):
+            raise UserError(f"The tiny preset is for paperdolls and paperdolls2; {dataset} needs --preset paper.")
+        return spec.tiny
+    if dataset not in spec.configs:
+        known = ", ".join(spec.configs) or "none"
+        raise UserError(f"{spec.title} has no network of the paper's size for {dataset}; it has one for: {known}.")
+    return spec.configs[dataset]
+
+
+@dataclass(frozen=True)
+class Wishes:
+    """What the command line asks for; empty means the default."""
+
+    methods: Sequence[str]
+    datasets: Sequence[str]
+    metrics: Sequence[str] = ()
+    protocol: str | None = None
+    settings: Sequence[str] = ()
+    preset: Preset | None = None
+    repeats: int | None = None
+    limit: int | None = None
+    seed: int = 0
+    untrained: bool = False
+    weights: Mapping[str, Path] | None = None  # method -> file
+
+
+def plan_cells(wishes: Wishes, data_root: Path | None, weights_root: Path) -> list[CellPlan]:
+    """Resolve every name, open every data set and find every weight file: data set by data set, method by method."""
+    specs = [resolve("method", methods(), name) for name in wishes.methods]
+    plans = []
+    for name in wishes.datasets:
+        data: DatasetSpec = resolve("dataset", DATASETS, name)
+        preset = wishes.preset or default_preset(name)
+        settings = [*wishes.settings, *([f"repeats={wishes.repeats}"] if wishes.repeats else [])]
+        protocol = choose_protocol(wishes.protocol or ("mini" if is_built_in(name) else "inade2021"), settings)
+        metrics = tuple(resolve("metric", METRICS, metric) for metric in wishes.metrics or default_metrics(data))
+        dataset = data.open("val", data_root)
+        for spec in specs:
+            chosen = (wishes.weights or {}).get(spec.name)
+            plans.append(
+                CellPlan(
+                    Cell(spec.name, preset, name, protocol.name, wishes.limit),
+                    spec,
+                    choose_config(spec, name, preset),
+                    find_method_weights(spec, name, preset, weights_root, chosen, untrained=wishes.untrained),
+                    data,
+                    dataset,
+                    protocol,
+                    metrics,
+                    wishes.seed,
+                )
+            )
+    return plans
+
+
+def effective_protocol(plan: CellPlan) -> Protocol:
+    """The protocol as the cell runs it: runs with other noise make no sense where there is no noise."""
+    return replace(plan.protocol, repeats=1) if plan.draws_one else plan.protocol

@@ -1,0 +1,168 @@
+"""Measure methods on data sets and print the table."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+import rich_click as click
+from torch import Tensor
+
+from bench.catalog import check_name, methods
+from bench.cells import CellPlan, Wishes, plan_cells
+from bench.devices import choose_device
+from bench.evaluation import Evaluation
+from bench.files import write_text
+from bench.grid import Column
+from bench.latex import latex
+from bench.options import POSITIVE, common_options, weights_root_option
+from bench.pictures import save_png
+from bench.plan import Preset
+from bench.progress import Reporter, progress_bar
+from bench.records import Record, RecordStore
+from bench.rendering import text
+from bench.runner import SaveImages
+from bench.setting import FeatureNetworks
+from bench.shards import ShardStore
+from bench.tables import free_csv, free_table
+from metrics.base import MetricSpec
+
+
+def names(_: click.Context, __: click.Parameter, value: str | None) -> tuple[str, ...]:
+    """Split a comma list."""
+    return tuple(part.strip() for part in value.split(",") if part.strip()) if value else ()
+
+
+def assignments(_: click.Context, __: click.Parameter, values: Sequence[str]) -> dict[str, Path]:
+    """Read METHOD=FILE options."""
+    pairs = [value.partition("=") for value in values]
+    for name, equals, path in pairs:
+        if not (name and equals and path):
+            raise click.BadParameter(
+                f"write METHOD=FILE, for example inade=runs/inade/weights.safetensors, not '{name}'"
+            )
+        check_name("method", methods(), name)
+    return {name: Path(path) for name, _, path in pairs}
+
+
+def columns_of(specs: Sequence[MetricSpec]) -> list[Column]:
+    """The columns a table needs for these metrics."""
+    columns = (column for spec in specs for column in spec.columns)
+    return [Column(c.key, c.title, c.better, c.decimals, c.unit) for c in columns]
+
+
+def image_writer(folder: Path) -> Any:  # noqa: ANN401 - CellPlan -> SaveImages
+    """Write every image of the first view as PNG: <folder>/<method>/<data set>/run<r>/<item>.png."""
+
+    def of(plan: CellPlan) -> SaveImages:
+        def save(keys: Sequence[str], images: Tensor) -> None:
+            for key, styles in zip(keys, images, strict=True):
+                for run, photo in enumerate(styles.movedim(1, -1).cpu().numpy(), start=1):
+                    save_png(
+                        folder / plan.cell.method / plan.cell.dataset / f"run{run}" / f"{Path(key).name}.png", photo
+                    )
+
+        return save
+
+    return of
+
+
+def write_tables(
+    folder: Path, stem: str, records: Sequence[Record], columns: Sequence[Column], titles: Mapping[str, str]
+) -> str:
+    """Write the table as text, CSV and LaTeX; returns the text."""
+    table = free_table(records, columns, titles, name=stem)
+    shown = text(table)
+    write_text(folder / f"{stem}.txt", shown)
+    write_text(folder / f"{stem}.csv", free_csv(records, columns, titles))
+    write_text(folder / f"{stem}.tex", latex(table))
+    return shown
+
+
+@click.command()
+@click.option("--methods", "method_names", required=True, callback=names, help="Comma list; see `bench list methods`.")
+@click.option(
+    "--dataset", "dataset_names", required=True, callback=names, help="Comma list; see `bench list datasets`."
+)
+@click.option("--protocol", help="Named protocol; see `bench protocols` [default: mini on paperdolls, else inade2021].")
+@click.option("--set", "settings", multiple=True, help="Change one choice of the protocol, e.g. fid.real_split=val.")
+@click.option("--metrics", "metric_names", callback=names, help="Comma list [default: all that the data set allows].")
+@click.option("--preset", type=click.Choice(["tiny", "paper"]), help="Network sizes [default: tiny on paperdolls].")
+@click.option("--repeats", type=POSITIVE, help="Runs with other noise [default: the protocol's].")
+@click.option(
+    "--weights", callback=assignments, multiple=True, help="METHOD=FILE: weights of `bench train`, repeatable."
+)
+@weights_root_option
+@click.option("--untrained", is_flag=True, help="Random weights, to try things out; every table will say so.")
+@click.option("--allow-unknown-weights", is_flag=True, help="Accept feature networks with another hash.")
+@click.option("--fresh", is_flag=True, help="Measure again what is already on record.")
+@click.option("--dry-run", is_flag=True, help="Check that everything is there, say what would run, and stop.")
+@click.option("--save-images", type=click.Path(file_okay=False, path_type=Path), help="Also write every image as PNG.")
+@common_options("results")
+def command(
+    method_names: tuple[str, ...],
+    dataset_names: tuple[str, ...],
+    protocol: str | None,
+    settings: tuple[str, ...],
+    metric_names: tuple[str, ...],
+    preset: Preset | None,
+    repeats: int | None,
+    weights: dict[str, Path],
+    weights_root: Path,
+    untrained: bool,
+    allow_unknown_weights: bool,
+    fresh: bool,
+    dry_run: bool,
+    save_images: Path | None,
+    data_root: Path,
+    limit: int | None,
+    seed: int,
+    device: str,
+    batch_size: int,
+    num_workers: int,
+    out: Path,
+    as_json: bool,
+) -> None:
+    """Measure methods on data sets and print the table.
+
+    Records go to OUT/records, one JSON file per number; what is on record is not measured again, so a run that was
+    stopped goes on where it was. Tables go to OUT/tables as text, CSV and LaTeX.
+
+    Try it: bench run --methods truth,spade,inade --dataset paperdolls2
+    """
+    wishes = Wishes(
+        method_names, dataset_names, metric_names, protocol, settings, preset, repeats, limit, seed, untrained, weights
+    )
+    plans = plan_cells(wishes, data_root, weights_root)
+    networks = FeatureNetworks(weights_root, choose_device(device), allow_unknown_weights)
+    store = RecordStore(out / "records")
+    keys = {plan.cell: [plan.key(spec, networks) for spec in plan.metrics] for plan in plans}
+    if dry_run:
+        for plan in plans:
+            there = sum(key in store for key in keys[plan.cell])
+            click.echo(f"{plan.cell.title}: {len(plan.metrics)} metrics, {there} on record, {plan.num_layouts} layouts")
+        return
+    records = []
+    with progress_bar() as progress:
+        reporter = Reporter(progress)
+        writer = image_writer(save_images) if save_images else None
+        shards = ShardStore(out / "state")
+        evaluation = Evaluation(store, shards, networks, out / "cache", data_root, batch_size, reporter, writer)
+        for plan in plans:
+            records += evaluation.run(plan, fresh=fresh)
+        reporter.finish()
+    specs = list({spec.name: spec for plan in plans for spec in plan.metrics}.values())
+    titles = {plan.method.name: plan.method.title for plan in plans}
+    stem = "-".join([*dataset_names, plans[0].protocol.name])
+    shown = write_tables(out / "tables", stem, records, columns_of(specs), titles)
+    click.echo(json.dumps([asdict(record) for record in records], indent=1) if as_json else shown)
+    if not as_json:
+        click.echo(f"Written: {out / 'tables' / stem}.txt, .csv, .tex; records in {store.folder}")
+    failed = [record for record in records if record.status == "failed"]
+    for record in failed:
+        click.echo(f"error: {record.cell.title}, {record.metric}: {record.reason}", err=True)
+    if failed:
+        raise SystemExit(1)

@@ -1,0 +1,99 @@
+"""A method with its weights: shipped ones for the built-in data, the authors' files or a trained run for the rest."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import nn
+
+from bench.batches import stream
+from bench.catalog import UserError
+from bench.checkpoints import load_into, read_weights
+from bench.files import sha256_of
+from bench.plan import Preset
+from bench.weight_files import SHIPPED
+from models._recipe import initialise
+from models.base import Method, MethodSpec
+
+UNTRAINED = "untrained"
+
+
+@dataclass(frozen=True)
+class MethodWeights:
+    """Which files fill a method; none where it has nothing to learn or is run untrained."""
+
+    files: tuple[tuple[str, Path], ...] = ()  # network ("" = the whole method) -> file
+    untrained: bool = False
+
+    @property
+    def identity(self) -> str:
+        """What records and keys say of the weights: hashes, "untrained", or "none"."""
+        if self.untrained:
+            return UNTRAINED
+        return " ".join(sha256_of(path) for _, path in self.files) or "none"
+
+
+def find_method_weights(
+    spec: MethodSpec[Any], dataset: str, preset: Preset, root: Path, chosen: Path | None, *, untrained: bool
+) -> MethodWeights:
+    """Look in the one place each kind of weights has; what is missing is said with the way out."""
+    if spec.tiny_recipe is None:
+        return MethodWeights()
+    if untrained:
+        return MethodWeights(untrained=True)
+    if chosen is not None:
+        if not chosen.is_file():
+            raise UserError(f"{chosen}: no such weight file (--weights {spec.name}=...).")
+        return MethodWeights((("", chosen),))
+    if preset == "tiny":
+        return _shipped(spec)
+    return _of_authors(spec, weights_folder(spec, dataset, root))
+
+
+def weights_folder(spec: MethodSpec[Any], dataset: str, root: Path) -> Path:
+    """Say where weights of the paper's size belong; deepfashion2 is drawn by the networks of deepfashion."""
+    return root / spec.name / dataset.removesuffix("2")
+
+
+def _shipped(spec: MethodSpec[Any]) -> MethodWeights:
+    path = SHIPPED / "paperdolls" / f"{spec.name}.safetensors"
+    if not path.is_file():
+        raise UserError(
+            f"{spec.title} has no shipped weights for the built-in data ({path}). Train it with "
+            f"`bench train --method {spec.name} --dataset paperdolls` and give "
+            f"--weights {spec.name}=runs/{spec.name}-paperdolls-0/weights.safetensors, or use --untrained."
+        )
+    return MethodWeights((("", path),))
+
+
+def _of_authors(spec: MethodSpec[Any], folder: Path) -> MethodWeights:
+    own = folder / "weights.safetensors"
+    if own.is_file():
+        return MethodWeights((("", own),))
+    found = []
+    for network, names in spec.files.items():
+        paths = [folder / name for name in names if (folder / name).is_file()]
+        if paths:
+            found.append((network, paths[0]))
+        elif network == "generator":
+            raise UserError(
+                f"{spec.title}: no weights in {folder} (looked for weights.safetensors of `bench train` and "
+                f"{', '.join(names)} of the authors). Put one there, name a file with --weights {spec.name}=FILE, "
+                "or run with --untrained, which every table will say."
+            )
+    return MethodWeights(tuple(found))
+
+
+def build_method(spec: MethodSpec[Any], config: object, weights: MethodWeights, device: torch.device) -> Method[Any]:
+    """Build a method ready to draw: filled, in evaluation mode, frozen."""
+    method: Method[Any] = spec.build(config)
+    if weights.untrained:
+        initialise(method, 1.0, stream("untrained", spec.name))
+    for network, path in weights.files:
+        part: nn.Module = method.get_submodule(network) if network else method
+        load_into(part, read_weights(path), path)
+    method.eval().requires_grad_(False)
+    return method.to(device, memory_format=torch.channels_last)  # type: ignore[call-overload,no-any-return]

@@ -1,0 +1,150 @@
+"""Everything one cell needs, found by name: data, method with weights, feature networks, reference statistics."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, Literal
+
+import torch
+
+from bench.batches import collate
+from bench.catalog import UserError, resolve
+from bench.datasets.base import Dataset, DatasetSpec
+from bench.files import whole_file
+from bench.plan import content_key
+from bench.progress import Reporter
+from bench.weight_files import verified
+from metrics._alexnet import AlexNet
+from metrics._inception import FIDInception
+from metrics._paperdolls import PaperdollsFeatures
+from metrics.base import Extractor, Segmenter
+from metrics.moments import Moments
+from metrics.protocol import Protocol
+from segmenters import SEGMENTERS
+
+
+@dataclass
+class FeatureNetworks:
+    """The networks that look at images, each loaded once per process and shared by all cells."""
+
+    weights_root: Path
+    device: torch.device
+    allow_unknown: bool = False
+    _loaded: dict[str, tuple[Any, str]] = field(default_factory=dict)
+
+    def sha256(self, weights: str) -> str:
+        """Hash of a weight file, checked."""
+        return verified(weights, self.weights_root, allow_unknown=self.allow_unknown)[1]
+
+    def _load(self, key: str, weights: str, read: Callable[[Path], torch.nn.Module]) -> Any:  # noqa: ANN401
+        if key not in self._loaded:
+            path, sha256 = verified(weights, self.weights_root, allow_unknown=self.allow_unknown)
+            try:
+                network = read(path).to(self.device, memory_format=torch.channels_last)  # type: ignore[call-overload]
+            except (ValueError, RuntimeError) as error:
+                raise UserError(str(error)) from error
+            self._loaded[key] = network, sha256
+        return self._loaded[key][0]
+
+    def extractor(self, name: str, mode: Literal["pytorch_fid", "clean"]) -> Extractor:
+        """Load a feature network; `mode` is FID's resize and concerns Inception only."""
+        if name == "inception":
+            network: Extractor = self._load(
+                f"inception {mode}", "inception_fid", lambda path: FIDInception.from_file(path, mode)
+            )
+        elif name == "alexnet":
+            network = self._load("alexnet", "alexnet", AlexNet.from_file)
+        else:
+            network = self._load("paperdolls", "paperdolls_features", PaperdollsFeatures.from_file)
+        return network
+
+    def segmenter(self, name: str) -> Segmenter:
+        """Load a segmenter."""
+        segmenter: Segmenter = self._load(
+            f"segmenter {name}", f"{name}_segmenter", resolve("segmenter", SEGMENTERS, name).from_file
+        )
+        return segmenter
+
+
+@dataclass
+class CellSetting:
+    """What the metrics of one cell are built from (`metrics.base.Setting`)."""
+
+    protocol: Protocol
+    spec: DatasetSpec
+    dataset: Dataset
+    data_root: Path | None
+    num_layouts: int
+    networks: FeatureNetworks
+    cache: Path
+    reporter: Reporter
+
+    @property
+    def device(self) -> torch.device:
+        """Where networks run."""
+        return self.networks.device
+
+    @property
+    def num_classes(self) -> int:
+        """Classes of the layouts."""
+        return self.spec.num_classes
+
+    @property
+    def ignored_classes(self) -> tuple[int, ...]:
+        """Classes that are not scored."""
+        return self.spec.ignored_classes
+
+    def extractor(self, name: str) -> Extractor:
+        """Load a feature network."""
+        return self.networks.extractor(name, self.protocol.fid.mode)
+
+    def segmenter(self, name: str | None = None) -> Segmenter:
+        """Load a segmenter."""
+        if name is None:
+            raise UserError(
+                f"There is no segmenter for {self.spec.name} yet; leave `segmentation` out of --metrics "
+                "(on paperdolls, segmentation-pd is built in)."
+            )
+        return self.networks.segmenter(name)
+
+    def reference(self, name: str) -> Moments:
+        """Moments of the real images' features, cached under a hash of everything that determines them."""
+        choices = self.protocol.fid
+        real = self.spec.open(choices.real_split, self.data_root)
+        count = min(len(real), choices.reference_limit or len(real))
+        extractor = self.extractor(name)
+        weights = {"inception": "inception_fid", "alexnet": "alexnet"}.get(name, "paperdolls_features")
+        key = content_key(
+            {
+                "data": real.fingerprint(),
+                "count": count,
+                "network": name,
+                "weights": self.networks.sha256(weights),
+                "mode": choices.mode,
+                "version": 1,
+            }
+        )
+        path = self.cache / f"reference-{key}.npz"
+        if path.exists():
+            return Moments.load(path)
+        moments = self._moments(real, count, extractor)
+        with whole_file(path) as file:
+            moments.save(file)  # type: ignore[arg-type]  # np.savez takes open files as well
+        return moments
+
+    @torch.inference_mode()
+    def _moments(self, real: Dataset, count: int, extractor: Extractor, step: int = 16) -> Moments:
+        self.reporter.stage(f"{self.spec.name}: features of {count} real images", count)
+        total: Moments | None = None
+        for start in range(0, count, step):
+            items = [real[i] for i in range(start, min(count, start + step))]
+            moments = Moments.of(extractor(collate(items, self.num_classes).images.to(self.device)))
+            total = moments if total is None else total + moments
+            self.reporter.advance(len(items))
+        if total is None:
+            raise UserError(
+                f"{self.spec.name}: the {self.protocol.fid.real_split} split has no photos to compare with."
+            )
+        return total
