@@ -2,17 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections import deque
+from collections.abc import Generator, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
 
 import numpy as np
 import torch
 from torch import Tensor
 
-from bench.datasets.base import Item
+from bench.datasets.base import Dataset, Item
 from bench.images import photos_to_tensor
 from bench.seeds import stream_seed
 from models.base import Layout
+
+AHEAD = 32  # items in memory that are not asked for yet
 
 
 @dataclass(frozen=True)
@@ -36,8 +40,33 @@ def collate(items: Sequence[Item], num_classes: int) -> Batch:
 
 def flipped(item: Item) -> Item:
     """Mirror an item left to right."""
-    labels, instances, image = (np.ascontiguousarray(x[:, ::-1]) for x in (item.labels, item.instances, item.image))
-    return Item(item.key, labels, instances, image)
+    return Item(
+        item.key,
+        np.ascontiguousarray(item.labels[:, ::-1]),
+        np.ascontiguousarray(item.instances[:, ::-1]),
+        np.ascontiguousarray(item.image[:, ::-1]),
+    )
+
+
+def read_ahead(dataset: Dataset, indices: Sequence[int], workers: int) -> Generator[Item, None, None]:
+    """Read items in the order asked for; threads read the next ones while the networks are busy with the last.
+
+    Threads are enough, as decoding and resizing let other threads run; with no workers nothing is read ahead.
+    """
+    if workers == 0:
+        yield from (dataset[index] for index in indices)
+        return
+    pool = ThreadPoolExecutor(workers)
+    try:
+        reading: deque[Future[Item]] = deque()
+        for index in indices:
+            reading.append(pool.submit(dataset.__getitem__, index))
+            if len(reading) > AHEAD:
+                yield reading.popleft().result()
+        while reading:
+            yield reading.popleft().result()
+    finally:
+        pool.shutdown(cancel_futures=True)
 
 
 def stream(*parts: int | str) -> torch.Generator:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
@@ -31,6 +32,7 @@ class CellPlan:
     weights: MethodWeights
     data: DatasetSpec
     dataset: Dataset
+    fingerprint: str  # of the data set; taken once, as it reads every file
     protocol: Protocol
     metrics: tuple[MetricSpec, ...]
     seed: int
@@ -45,14 +47,19 @@ class CellPlan:
         """Whether the method draws one image per layout, so that runs with other noise do not exist."""
         return self.method.scope == "none"
 
+    @cached_property
+    def weights_identity(self) -> str:
+        """Hash the weights once, as it reads the files."""
+        return self.weights.identity
+
     def key(self, metric: MetricSpec, networks: FeatureNetworks) -> str:
         """Hash all that can change the metric's numbers."""
         return content_key(
             {
                 "method": self.cell.method,
                 "config": asdict(self.config),
-                "weights": self.weights.identity,
-                "data": self.dataset.fingerprint(),
+                "weights": self.weights_identity,
+                "data": self.fingerprint,
                 "limit": self.cell.limit,
                 "protocol": self.protocol.name,
                 "choices": flatten(self.protocol),
@@ -66,10 +73,11 @@ class CellPlan:
 
 
 def choose_protocol(name: str, settings: Sequence[str]) -> Protocol:
-    """Find a named protocol and change it by `field=value` settings."""
-    check_name("protocol", PROTOCOLS, name)
+    """Find a named protocol, or a derived one by the name tables print, and change it by `field=value` settings."""
+    base, *changes = name.split("+")
+    check_name("protocol", PROTOCOLS, base)
     try:
-        return derive(PROTOCOLS[name], settings)
+        return derive(PROTOCOLS[base], [*changes, *settings])
     except ValueError as error:
         raise UserError(str(error)) from error
 
@@ -125,7 +133,7 @@ class Wishes:
 def plan_cells(wishes: Wishes, data_root: Path | None, weights_root: Path) -> list[CellPlan]:
     """Resolve every name, open every data set and find every weight file: data set by data set, method by method."""
     specs = [resolve("method", methods(), name) for name in wishes.methods]
-    plans = []
+    plans: list[CellPlan] = []
     for name in wishes.datasets:
         data: DatasetSpec = resolve("dataset", DATASETS, name)
         preset = wishes.preset or default_preset(name)
@@ -133,22 +141,33 @@ def plan_cells(wishes: Wishes, data_root: Path | None, weights_root: Path) -> li
         protocol = choose_protocol(wishes.protocol or ("mini" if is_built_in(name) else "inade2021"), settings)
         metrics = tuple(resolve("metric", METRICS, metric) for metric in wishes.metrics or default_metrics(data))
         dataset = data.open("val", data_root)
-        for spec in specs:
-            chosen = (wishes.weights or {}).get(spec.name)
-            plans.append(
-                CellPlan(
-                    Cell(spec.name, preset, name, protocol.name, wishes.limit),
-                    spec,
-                    choose_config(spec, name, preset),
-                    find_method_weights(spec, name, preset, weights_root, chosen, untrained=wishes.untrained),
-                    data,
-                    dataset,
-                    protocol,
-                    metrics,
-                    wishes.seed,
-                )
+        limit = wishes.limit if wishes.limit and wishes.limit < len(dataset) else None
+        found = [
+            (spec, choose_config(spec, name, preset), _weights(wishes, spec, name, preset, weights_root))
+            for spec in specs
+        ]
+        fingerprint = dataset.fingerprint()
+        plans += [
+            CellPlan(
+                Cell(spec.name, preset, name, protocol.name, limit),
+                spec,
+                config,
+                weights,
+                data,
+                dataset,
+                fingerprint,
+                protocol,
+                metrics,
+                wishes.seed,
             )
+            for spec, config, weights in found
+        ]
     return plans
+
+
+def _weights(wishes: Wishes, spec: MethodSpec[Any], dataset: str, preset: Preset, root: Path) -> MethodWeights:
+    chosen = (wishes.weights or {}).get(spec.name)
+    return find_method_weights(spec, dataset, preset, root, chosen, untrained=wishes.untrained)
 
 
 def effective_protocol(plan: CellPlan) -> Protocol:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
@@ -14,7 +15,7 @@ import torch
 
 from bench.batches import collate, stream
 from bench.cells import CellPlan, effective_protocol
-from bench.method_weights import UNTRAINED, build_method
+from bench.method_weights import build_method
 from bench.plan import content_key
 from bench.progress import Reporter
 from bench.provenance import collect
@@ -40,6 +41,7 @@ class Evaluation:
     data_root: Path | None
     batch_size: int
     reporter: Reporter
+    num_workers: int = 0
     save_images: Callable[[CellPlan], SaveImages] | None = None
 
     def run(self, plan: CellPlan, *, fresh: bool = False) -> list[Record]:
@@ -47,51 +49,52 @@ class Evaluation:
         keys = {spec.name: plan.key(spec, self.networks) for spec in plan.metrics}
         missing = [spec for spec in plan.metrics if fresh or keys[spec.name] not in self.store]
         found = {spec.name: self.store[keys[spec.name]] for spec in plan.metrics if spec not in missing}
-        for record in self._measure(plan, missing, keys, fresh=fresh):
+        # All metrics and not the missing ones: a run that is killed between two records finds its state again.
+        state = content_key({"records": sorted(keys.values()), "shard": SHARD})
+        if fresh:
+            self.shards.clear(state)
+        for record in self._measure(plan, missing, keys, state):
             found[record.metric] = record
             if record.status == "done":
                 self.store.add(record)
+        self.shards.clear(state)
         return [found[spec.name] for spec in plan.metrics]
 
     def _measure(
-        self, plan: CellPlan, specs: Sequence[MetricSpec], keys: Mapping[str, str], *, fresh: bool
+        self, plan: CellPlan, specs: Sequence[MetricSpec], keys: Mapping[str, str], state: str
     ) -> list[Record]:
         if not specs:
             return []
         start, clock = datetime.now(timezone.utc), time.perf_counter()
-        by_definition = [spec for spec in specs if plan.draws_one and spec.of_constant is not None]
-        values: dict[str, Runs] = {
-            spec.name: {column.key: [float(spec.of_constant or 0)] for column in spec.columns} for spec in by_definition
+        outcomes: dict[str, Runs | str] = {
+            spec.name: {column.key: [spec.of_constant] for column in spec.columns}
+            for spec in specs
+            if plan.draws_one and spec.of_constant is not None
         }
-        failure = ""
-        try:
-            values |= self._values(plan, [spec for spec in specs if spec not in by_definition], keys, fresh=fresh)
-        except ValueError as error:  # the method drew NaN, or a metric has no value
-            failure = str(error)
+        outcomes |= self._outcomes(plan, [spec for spec in specs if spec.name not in outcomes], state)
         seconds = time.perf_counter() - clock
         provenance = collect(device_name(self.networks.device), start, seconds, self.batch_size)
-        return [record_of(plan, spec, keys[spec.name], values.get(spec.name), failure, provenance) for spec in specs]
+        return [record_of(plan, spec, keys[spec.name], outcomes[spec.name], provenance) for spec in specs]
 
-    def _values(
-        self, plan: CellPlan, specs: Sequence[MetricSpec], keys: Mapping[str, str], *, fresh: bool
-    ) -> dict[str, Runs]:
+    def _outcomes(self, plan: CellPlan, specs: Sequence[MetricSpec], state: str) -> dict[str, Runs | str]:
+        """Measure; a metric that cannot be has the reason in place of values, and does not take others with it."""
         if not specs:
             return {}
         method = build_method(plan.method, plan.config, plan.weights, self.networks.device)
         setting = self._setting(plan)
         built = {spec.name: spec.build(setting) for spec in specs}
         streaming = {name: metric for name, metric in built.items() if isinstance(metric, Metric)}
-        values: dict[str, Runs] = {}
+        outcomes: dict[str, Runs | str] = {}
         for name, probe in built.items():
             if isinstance(probe, Probe):
                 measured = probe.measure(method.generator, one_image(plan, method, self.networks.device))
-                values[name] = {column: [value] for column, value in measured.items()}
-        if streaming:
-            key = content_key({"records": [keys[name] for name in streaming], "shard": SHARD})
-            self._pass(plan, method, streaming, key, fresh=fresh)
-            values |= {name: metric.compute() for name, metric in streaming.items()}
-            self.shards.clear(key)
-        return values
+                outcomes[name] = {column: [value] for column, value in measured.items()}
+        try:
+            if streaming:
+                self._pass(plan, method, streaming, state)
+        except ValueError as error:  # the method drew NaN
+            return outcomes | dict.fromkeys(streaming, str(error))
+        return outcomes | {name: _computed(metric) for name, metric in streaming.items()}
 
     def _setting(self, plan: CellPlan) -> CellSetting:
         return CellSetting(
@@ -103,36 +106,42 @@ class Evaluation:
             self.networks,
             self.cache,
             self.reporter,
+            self.num_workers,
         )
 
-    def _pass(
-        self, plan: CellPlan, method: Method[Any], metrics: Mapping[str, Metric], key: str, *, fresh: bool
-    ) -> None:
+    def _pass(self, plan: CellPlan, method: Method[Any], metrics: Mapping[str, Metric], state: str) -> None:
         """Run the shards that are not done; the state after each is saved, so the last file holds all so far."""
-        save = self.save_images(plan) if self.save_images else None
         job = Pass(
-            method, plan.dataset, plan.num_layouts, metrics, plan.seed, self.batch_size, self.networks.device, save
+            method,
+            plan.dataset,
+            plan.num_layouts,
+            metrics,
+            plan.seed,
+            self.batch_size,
+            self.networks.device,
+            self.num_workers,
+            self.save_images(plan) if self.save_images else None,
         )
-        if fresh:
-            self.shards.clear(key)
-        everything = range(plan.num_layouts)
-        shards = [everything[start : start + SHARD] for start in range(0, plan.num_layouts, SHARD)]
-        done = self._restore(metrics, key)
-        self.reporter.stage(f"{plan.method.title} on {plan.cell.data}", job.count_images(everything[done * SHARD :]))
-        for number, indices in enumerate(shards[done:], start=done):
-            job.shard(indices, self.reporter.advance)
-            self._save(metrics, key, number)
+        done = self._restore(metrics, state)
+        rest = range(done * SHARD, plan.num_layouts)
+        shards = [rest[start : start + SHARD] for start in range(0, len(rest), SHARD)]
+        self.reporter.stage(f"{plan.method.title} on {plan.cell.data}", job.count_images(rest))
+        for number, _ in enumerate(job.run(shards, self.reporter.advance), start=done):
+            self._save(metrics, state, number)
 
     def _restore(self, metrics: Mapping[str, Metric], key: str) -> int:
-        """Load the state of the shards that are done; returns how many."""
+        """Load the state of the shards that are done and return how many; none if a metric has no part in it."""
         names = self.shards.names(key)
-        if not names:
+        state = self.shards.load(key, names[-1]) if names else {}
+        parts = {
+            name: {k: torch.from_numpy(state[f"{name}/{k}"]) for k in metric.state() if f"{name}/{k}" in state}
+            for name, metric in metrics.items()
+        }
+        if not names or any(parts[name].keys() != metric.state().keys() for name, metric in metrics.items()):
+            self.shards.clear(key)
             return 0
-        state = self.shards.load(key, names[-1])
         for name, metric in metrics.items():
-            prefix = f"{name}/"
-            own = {k.removeprefix(prefix): torch.from_numpy(v) for k, v in state.items() if k.startswith(prefix)}
-            metric.merge(own)
+            metric.merge(parts[name])
         return int(names[-1]) + 1
 
     def _save(self, metrics: Mapping[str, Metric], key: str, number: int) -> None:
@@ -153,34 +162,37 @@ def device_name(device: torch.device) -> str:
     return torch.cuda.get_device_name(device) if device.type == "cuda" else str(device)
 
 
-def record_of(
-    plan: CellPlan, spec: MetricSpec, key: str, runs: Runs | None, failure: str, provenance: Provenance
-) -> Record:
-    """Make a record: done with values, skipped without any, or failed."""
-    weights = plan.weights.identity
-    if runs:
+def _computed(metric: Metric) -> Runs | str:
+    try:
+        runs = metric.compute()
+    except ValueError as error:  # too few images for this number
+        return str(error)
+    infinite = [column for column, values in runs.items() if not all(map(math.isfinite, values))]
+    return f"{infinite[0]} is not a finite number" if infinite else runs
+
+
+def record_of(plan: CellPlan, spec: MetricSpec, key: str, outcome: Runs | str, provenance: Provenance) -> Record:
+    """Make a record: done with values, failed for a reason, or skipped without either."""
+    about: dict[str, Any] = {
+        "key": key,
+        "cell": plan.cell,
+        "metric": spec.name,
+        "version": spec.version,
+        "weights": plan.weights_identity,
+        "provenance": provenance,
+        "note": plan.method.note,
+    }
+    if outcome and not isinstance(outcome, str):
         return Record(
-            key=key,
-            cell=plan.cell,
-            metric=spec.name,
-            version=spec.version,
             status="done",
-            weights=weights,
-            provenance=provenance,
-            values={column: fmean(values) for column, values in runs.items()},
-            runs={column: values for column, values in runs.items() if len(values) > 1},
+            values={column: fmean(values) for column, values in outcome.items()},
+            runs={column: values for column, values in outcome.items() if len(values) > 1},
             counts={"layouts": plan.num_layouts},
-            note=plan.method.note,
+            **about,
         )
     return Record(
-        key=key,
-        cell=plan.cell,
-        metric=spec.name,
-        version=spec.version,
-        status="failed" if failure else "skipped",
-        weights=weights,
-        provenance=provenance,
-        reason=failure or "no value for this method, data set or device",
+        status="failed" if outcome else "skipped",
+        reason=str(outcome) if outcome else "no value for this method, data set or device",
         columns=tuple(column.key for column in spec.columns),
-        note=plan.method.note if weights != UNTRAINED else "",
+        **about,
     )

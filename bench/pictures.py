@@ -17,7 +17,8 @@ Photo = NDArray[np.uint8]  # [H, W, 3]
 
 def paint_labels(labels: NDArray[np.integer], palette: Sequence[tuple[int, int, int]]) -> Photo:
     """Colour a label map [H, W]."""
-    return np.asarray(palette, np.uint8)[labels]
+    photo: Photo = np.asarray(palette, np.uint8)[labels]
+    return photo
 
 
 def grid(rows: Sequence[Sequence[Photo]], *, gap: int = 2, scale: int = 1) -> Photo:

@@ -6,15 +6,17 @@ size nor the shards nor the choice of metrics can change it.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import closing
 from dataclasses import dataclass
+from functools import cached_property, partial
 from typing import Any
 
 import torch
 from torch import Tensor
 
-from bench.batches import Batch, collate, stream
-from bench.datasets.base import Dataset
+from bench.batches import Batch, collate, read_ahead, stream
+from bench.datasets.base import Dataset, Item
 from bench.images import from_bytes, to_bytes
 from metrics.base import Metric, Samples, View
 from models.base import Layout, Method
@@ -33,27 +35,37 @@ class Pass:
     seed: int
     batch_size: int  # images per call of the generator; changes speed and memory, not the numbers
     device: torch.device
+    num_workers: int = 0  # threads that read items ahead
     save_images: SaveImages | None = None
 
-    @torch.inference_mode()
-    def shard(self, indices: Sequence[int], advance: Callable[[int], None]) -> None:
-        """Feed the layouts at `indices` to all metrics; `advance` hears of every finished image."""
+    @cached_property
+    def views(self) -> dict[View, list[Metric]]:
+        """The metrics by what they want drawn; those of one view share its images."""
         views: dict[View, list[Metric]] = {}
         for metric in self.metrics.values():
             views.setdefault(metric.view, []).append(metric)
-        for view, metrics in views.items():
-            chosen = sorted(set(indices) & set(chosen_layouts(view, self.num_layouts)))
-            draw = self._draw_images if view.vary == "image" else self._draw_regions
-            for samples in draw(view, chosen):
-                for metric in metrics:
-                    metric.update(samples)
-                advance(samples.fake.shape[0] * samples.fake.shape[1])
+        return views
+
+    @torch.inference_mode()
+    def run(self, shards: Iterable[Sequence[int]], advance: Callable[[int], None]) -> Iterator[None]:
+        """Feed shard after shard of layouts to all metrics and yield after each; `advance` hears of finished images."""
+        tasks = [[(view, self._chosen(view, shard)) for view in self.views] for shard in shards]
+        order = [index for shard in tasks for _, indices in shard for index in indices]
+        with closing(read_ahead(self.dataset, order, self.num_workers)) as items:
+            for shard in tasks:
+                for view, indices in shard:
+                    draw = self._draw_images if view.vary == "image" else self._draw_regions
+                    for samples in draw(view, indices, items):
+                        for metric in self.views[view]:
+                            metric.update(samples)
+                        advance(samples.fake.shape[0] * samples.fake.shape[1])
+                yield
 
     def count_images(self, indices: Sequence[int]) -> int:
         """Estimate how many images the layouts at `indices` take; regions are counted on a few layouts only."""
         total = 0.0
-        for view in {metric.view for metric in self.metrics.values()}:
-            chosen = sorted(set(indices) & set(chosen_layouts(view, self.num_layouts)))
+        for view in self.views:
+            chosen = self._chosen(view, indices)
             if view.vary == "image":
                 total += len(chosen) * view.samples
             elif chosen:
@@ -63,42 +75,57 @@ class Pass:
                 total += len(chosen) * view.samples * regions / len(looked_at)
         return round(total)
 
-    def _draw_images(self, view: View, indices: Sequence[int]) -> Iterator[Samples]:
+    def _chosen(self, view: View, indices: Sequence[int]) -> list[int]:
+        return sorted(set(indices) & set(chosen_layouts(view, self.num_layouts)))
+
+    def _draw_images(self, view: View, indices: Sequence[int], items: Iterator[Item]) -> Iterator[Samples]:
         """Draw K styles of whole images."""
         for chunk in _chunks(indices, max(1, self.batch_size // view.samples)):
-            items = [self.dataset[i] for i in chunk]
-            batch = collate(items, self.dataset.num_classes).to(self.device)
-            layout = repeated(batch.layout, view.samples)
-            rngs = [stream(self.seed, i, "image", k) for i in chunk for k in range(view.samples)]
-            pixels = self._synthesize(batch.layout, self.method.sample_style(layout, rngs))
+            read = [next(items) for _ in chunk]
+            batch = collate(read, self.dataset.num_classes).to(self.device)
+            samples = _samples(batch, self._in_parts(view.samples, partial(self._images, batch.layout, chunk)), chunk)
             if self.save_images is not None:
-                self.save_images([item.key for item in items], pixels)
-            yield _samples(batch, pixels, chunk)
+                self.save_images([item.key for item in read], to_bytes(samples.fake))
+            yield samples
 
-    def _draw_regions(self, view: View, indices: Sequence[int]) -> Iterator[Samples]:
+    def _draw_regions(self, view: View, indices: Sequence[int], items: Iterator[Item]) -> Iterator[Samples]:
         """Draw K styles of one region at a time around one base style per layout."""
         for index in indices:
-            batch = collate([self.dataset[index]], self.dataset.num_classes).to(self.device)
+            batch = collate([next(items)], self.dataset.num_classes).to(self.device)
             ids = _region_ids(view, batch.layout, self.dataset.ignored_classes)
             for chunk in _chunks(ids, max(1, self.batch_size // view.samples)):
                 layouts = batch.layout.select([0] * len(chunk))
                 ids_of = layouts.labels if view.vary == "class" else layouts.instances
                 region_id = torch.tensor(chunk, device=self.device)
                 region = ids_of == region_id[:, None, None]  # [R, H, W]
-                layout = repeated(layouts, view.samples)
-                base = self.method.sample_style(layout, [stream(self.seed, index, "base") for _ in range(len(layout))])
-                rngs = [stream(self.seed, index, view.vary, r, k) for r in chunk for k in range(view.samples)]
-                other = self.method.sample_style(layout, rngs)
-                mixed = self.method.mix_styles(base, other, layout, region.repeat_interleave(view.samples, 0))
-                pixels = self._synthesize(layouts, mixed)
-                images = batch.images.expand(len(chunk), -1, -1, -1)
-                yield _samples(Batch(layouts, images), pixels, [index] * len(chunk), region, region_id)
+                names = [(index, view.vary, id_) for id_ in chunk]
+                fake = self._in_parts(view.samples, partial(self._restyled, layouts, region, names))
+                real = batch.images.expand(len(chunk), -1, -1, -1)
+                yield _samples(Batch(layouts, real), fake, [index] * len(chunk), region, region_id)
 
-    def _synthesize(self, layout: Layout, style: Any) -> Tensor:  # noqa: ANN401 - the method's own type
-        """Draw [N, K, 3, H, W] on the 8-bit grid; a value that is not finite is kept for the metrics to refuse."""
-        images = self.method.synthesize(layout, style).float()
-        images = torch.where(images.isfinite(), from_bytes(to_bytes(images)), images)
-        return images.unflatten(0, (len(layout), -1))
+    def _images(self, layouts: Layout, indices: Sequence[int], draws: Sequence[int]) -> Tensor:
+        rngs = [stream(self.seed, index, "image", draw) for index in indices for draw in draws]
+        style = self.method.sample_style(repeated(layouts, len(draws)), rngs)
+        return self.method.synthesize(layouts, style)
+
+    def _restyled(
+        self, layouts: Layout, region: Tensor, names: Sequence[tuple[int, str, int]], draws: Sequence[int]
+    ) -> Tensor:
+        """Draw images of one layout per region; `names` tells the streams of the regions apart."""
+        layout = repeated(layouts, len(draws))
+        base = self.method.sample_style(layout, [stream(self.seed, name[0], "base") for name in names for _ in draws])
+        other = self.method.sample_style(layout, [stream(self.seed, *name, draw) for name in names for draw in draws])
+        mixed = self.method.mix_styles(base, other, layout, region.repeat_interleave(len(draws), 0))
+        return self.method.synthesize(layouts, mixed)
+
+    def _in_parts(self, samples: int, draw: Callable[[Sequence[int]], Tensor]) -> Tensor:
+        """Draw [N, K, 3, H, W] on the 8-bit grid, no more than a batch of the K at once.
+
+        A value that is not finite is kept for the metrics to refuse.
+        """
+        parts = [(draw(draws), len(draws)) for draws in _chunks(range(samples), self.batch_size)]
+        images = torch.cat([part.float().reshape(-1, size, *part.shape[1:]) for part, size in parts], 1)
+        return torch.where(images.isfinite(), from_bytes(to_bytes(images)), images)
 
 
 def chosen_layouts(view: View, total: int) -> list[int]:
@@ -115,8 +142,8 @@ def repeated(layout: Layout, times: int) -> Layout:
 
 def _region_ids(view: View, layout: Layout, ignored: Sequence[int]) -> list[int]:
     if view.vary == "instance":
-        return [i for i in layout.instances.unique().tolist() if i != 0]
-    ids = range(layout.num_classes) if view.absent else layout.labels.unique().tolist()
+        return [i for i in torch.unique(layout.instances).tolist() if i != 0]
+    ids = range(layout.num_classes) if view.absent else torch.unique(layout.labels).tolist()
     return [c for c in ids if c not in ignored]
 
 

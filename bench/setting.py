@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+import contextlib
+import zipfile
 from collections.abc import Callable
+from contextlib import closing
 from dataclasses import dataclass, field
+from itertools import islice
 from pathlib import Path
 from typing import Any, Literal
 
 import torch
 
-from bench.batches import collate
+from bench.batches import collate, read_ahead
 from bench.catalog import UserError, resolve
 from bench.datasets.base import Dataset, DatasetSpec
 from bench.files import whole_file
@@ -32,21 +36,24 @@ class FeatureNetworks:
     weights_root: Path
     device: torch.device
     allow_unknown: bool = False
-    _loaded: dict[str, tuple[Any, str]] = field(default_factory=dict)
+    _loaded: dict[str, Any] = field(default_factory=dict)
+    _hashes: dict[str, str] = field(default_factory=dict)
 
     def sha256(self, weights: str) -> str:
         """Hash of a weight file, checked."""
-        return verified(weights, self.weights_root, allow_unknown=self.allow_unknown)[1]
+        if weights not in self._hashes:
+            self._hashes[weights] = verified(weights, self.weights_root, allow_unknown=self.allow_unknown)[1]
+        return self._hashes[weights]
 
     def _load(self, key: str, weights: str, read: Callable[[Path], torch.nn.Module]) -> Any:  # noqa: ANN401
         if key not in self._loaded:
-            path, sha256 = verified(weights, self.weights_root, allow_unknown=self.allow_unknown)
+            path, _ = verified(weights, self.weights_root, allow_unknown=self.allow_unknown)
             try:
-                network = read(path).to(self.device, memory_format=torch.channels_last)  # type: ignore[call-overload]
+                network: Any = read(path)
+                self._loaded[key] = network.to(self.device, memory_format=torch.channels_last)
             except (ValueError, RuntimeError) as error:
                 raise UserError(str(error)) from error
-            self._loaded[key] = network, sha256
-        return self._loaded[key][0]
+        return self._loaded[key]
 
     def extractor(self, name: str, mode: Literal["pytorch_fid", "clean"]) -> Extractor:
         """Load a feature network; `mode` is FID's resize and concerns Inception only."""
@@ -80,21 +87,15 @@ class CellSetting:
     networks: FeatureNetworks
     cache: Path
     reporter: Reporter
+    num_workers: int = 0
+    device: torch.device = field(init=False)
+    num_classes: int = field(init=False)
+    ignored_classes: tuple[int, ...] = field(init=False)
 
-    @property
-    def device(self) -> torch.device:
-        """Where networks run."""
-        return self.networks.device
-
-    @property
-    def num_classes(self) -> int:
-        """Classes of the layouts."""
-        return self.spec.num_classes
-
-    @property
-    def ignored_classes(self) -> tuple[int, ...]:
-        """Classes that are not scored."""
-        return self.spec.ignored_classes
+    def __post_init__(self) -> None:
+        self.device = self.networks.device
+        self.num_classes = self.spec.num_classes
+        self.ignored_classes = self.spec.ignored_classes
 
     def extractor(self, name: str) -> Extractor:
         """Load a feature network."""
@@ -127,7 +128,7 @@ class CellSetting:
             }
         )
         path = self.cache / f"reference-{key}.npz"
-        if path.exists():
+        with contextlib.suppress(OSError, ValueError, KeyError, EOFError, zipfile.BadZipFile):  # absent or damaged
             return Moments.load(path)
         moments = self._moments(real, count, extractor)
         with whole_file(path) as file:
@@ -138,11 +139,11 @@ class CellSetting:
     def _moments(self, real: Dataset, count: int, extractor: Extractor, step: int = 16) -> Moments:
         self.reporter.stage(f"{self.spec.name}: features of {count} real images", count)
         total: Moments | None = None
-        for start in range(0, count, step):
-            items = [real[i] for i in range(start, min(count, start + step))]
-            moments = Moments.of(extractor(collate(items, self.num_classes).images.to(self.device)))
-            total = moments if total is None else total + moments
-            self.reporter.advance(len(items))
+        with closing(read_ahead(real, range(count), self.num_workers)) as items:
+            while batch := list(islice(items, step)):
+                moments = Moments.of(extractor(collate(batch, self.num_classes).images.to(self.device)))
+                total = moments if total is None else total + moments
+                self.reporter.advance(len(batch))
         if total is None:
             raise UserError(
                 f"{self.spec.name}: the {self.protocol.fid.real_split} split has no photos to compare with."

@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import Any, Literal
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
 from bench.batches import Batch, collate, flipped, stream
 from bench.catalog import UserError
@@ -25,6 +25,7 @@ from bench.datasets.base import Dataset
 from bench.files import write_text
 from bench.images import to_photos
 from bench.pictures import grid, paint_labels, save_png
+from models._losses import PerceptualLoss
 from models._recipe import Objective, Recipe, initialise
 from models.base import Layout, Method
 
@@ -46,11 +47,20 @@ class TrainingOptions:
 class Trainer:
     """The state of one run: networks, their two optimizers and the number of finished steps."""
 
-    def __init__(self, method: Method[Any], recipe: Recipe, dataset: Dataset, options: TrainingOptions) -> None:
+    def __init__(
+        self,
+        method: Method[Any],
+        recipe: Recipe,
+        dataset: Dataset,
+        options: TrainingOptions,
+        perceptual: PerceptualLoss | None = None,
+    ) -> None:
         self.recipe, self.dataset, self.options = recipe, dataset, options
         sample = collate([dataset[0]], dataset.num_classes)
         self.objective = Objective(method, recipe, method.planes(sample.layout).shape[1])
         initialise(self.objective, recipe.init_gain, stream(options.seed, "weights"))
+        self.trained = nn.ModuleDict({"method": method, "discriminator": self.objective.discriminator})
+        self.objective.perceptual = perceptual
         self.objective.to(options.device, memory_format=torch.channels_last)  # type: ignore[call-overload]
         self.adam_g = torch.optim.Adam(method.parameters(), recipe.lr_generator, recipe.betas)
         self.adam_d = torch.optim.Adam(self.objective.discriminator.parameters(), recipe.lr_discriminator, recipe.betas)
@@ -133,7 +143,7 @@ class Trainer:
         """Write the checkpoint, then the log up to it."""
         state = {
             "step": self.step,
-            "networks": self.objective.state_dict(),
+            "networks": self.trained.state_dict(),
             "adam_g": self.adam_g.state_dict(),
             "adam_d": self.adam_d.state_dict(),
             "log": self._log,
@@ -156,7 +166,7 @@ class Trainer:
                 f"(see {self.options.folder / 'run.json'}) or start in another folder."
             )
         state = read_checkpoint(path)
-        self.objective.load_state_dict(state["networks"])
+        self.trained.load_state_dict(state["networks"])
         self.adam_g.load_state_dict(state["adam_g"])
         self.adam_d.load_state_dict(state["adam_d"])
         self.step, self._log = state["step"], state["log"]
@@ -169,6 +179,7 @@ class Trainer:
             "method": type(self.objective.method).__name__,
             "config": asdict(self.objective.method.config),
             "recipe": asdict(self.recipe),
+            "perceptual": self.objective.perceptual is not None,
             "seed": self.options.seed,
             "precision": self.options.precision,
         }

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 from PIL import Image
@@ -22,13 +22,13 @@ def problems(dataset: Dataset, index: int) -> list[str]:
 def _of_files(dataset: FolderDataset, files: Files) -> Iterator[str]:
     """Look at every file of an item, so that one broken file does not hide another."""
     size, classes = dataset.size, dataset.num_classes
-    readers = {
-        files.image: lambda path: read_image(path, size),
-        files.label: lambda path: read_labels(path, size, classes),
-        files.instance: lambda path: read_ids(path, size),
-    }
+    readers: list[tuple[Path | None, Callable[[Path], object]]] = [
+        (files.image, lambda path: read_image(path, size)),
+        (files.label, lambda path: read_labels(path, size, classes)),
+        (files.instance, lambda path: read_ids(path, size)),
+    ]
     sizes: dict[Path, tuple[int, int]] = {}
-    for path, read in readers.items():
+    for path, read in readers:
         if path is None:
             continue
         try:

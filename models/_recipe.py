@@ -17,8 +17,8 @@ from models.base import Layout, Method
 
 
 @dataclass(frozen=True)
-class Recipe:
-    """SPADE's recipe (paper section 4 and released code), which GroupDNet and INADE follow; the defaults are theirs."""
+class Schedule:
+    """The part of a recipe that says how long and how fast, whatever the losses."""
 
     batch: int = 32
     epochs: int = 100  # at the full rate
@@ -26,6 +26,24 @@ class Recipe:
     lr_generator: float = 1e-4  # generator and encoder share one Adam
     lr_discriminator: float = 4e-4
     betas: tuple[float, float] = (0.0, 0.9)
+    init_gain: float | None = 0.02  # of Xavier-normal weights; None = uniform, as torch's layers start
+    flip: bool = True  # mirror half of the training items
+    epoch_images: int | None = None  # images that count as an epoch; None = the whole training split
+
+    def learning_rate_factor(self, epoch: int) -> float:
+        """Fraction of the initial rate in this epoch, counted from 1; the first decaying epoch still runs in full."""
+        decayed = max(0, epoch - 1 - self.epochs)
+        return 1.0 - decayed / self.decay_epochs if self.decay_epochs else 1.0
+
+    def rate_at(self, step: int, steps_per_epoch: int) -> float:
+        """Fraction of the initial rate in this step, counted from 0."""
+        return self.learning_rate_factor(1 + step // steps_per_epoch)
+
+
+@dataclass(frozen=True)
+class Recipe(Schedule):
+    """SPADE's recipe (paper section 4 and released code), which GroupDNet and INADE follow; the defaults are theirs."""
+
     feature_matching: float = 10.0
     first_matched: int = 0  # the first discriminator stage that is matched
     perceptual: float = 10.0
@@ -36,14 +54,10 @@ class Recipe:
     discriminator_width: int = 64
     discriminator_layers: int = 4
     redraw_fake: bool = True  # the discriminator's step draws its own fakes, as the papers' code does
-    init_gain: float = 0.02
-    flip: bool = True  # mirror half of the training items
-    epoch_images: int | None = None  # images that count as an epoch; None = the whole training split
 
-    def learning_rate_factor(self, epoch: int) -> float:
-        """Fraction of the initial rate in this epoch, counted from 1; the first decaying epoch still runs in full."""
-        decayed = max(0, epoch - 1 - self.epochs)
-        return 1.0 - decayed / self.decay_epochs if self.decay_epochs else 1.0
+    def objective(self, method: Method[Any], num_planes: int) -> Objective:
+        """Build the losses for a method whose discriminator sees `num_planes` planes of the layout."""
+        return Objective(method, self, num_planes)
 
 
 # For 64x64 and minutes, not days: higher rates, full-size initial weights, L1 in place of a perceptual network.
@@ -126,8 +140,11 @@ class HasTables(Protocol):
         """Draw them."""
 
 
-def initialise(network: nn.Module, gain: float, rng: torch.Generator) -> None:
-    """Draw Xavier-normal weights with `gain`, zero biases and random singular vectors, in the order of the names."""
+def initialise(network: nn.Module, gain: float | None, rng: torch.Generator) -> None:
+    """Draw Xavier-normal weights with `gain`, zero biases and random singular vectors, in the order of the names.
+
+    Without a gain, weights and biases are drawn as torch's layers do: uniformly, up to 1 / sqrt(inputs).
+    """
     with torch.no_grad():
         for _, module in sorted(network.named_modules()):
             if isinstance(module, HasTables):

@@ -40,6 +40,7 @@ class SpadeConfig:
     stages: tuple[Stage, ...] = paper_stages(64, more=False)
     hidden: int = 128  # channels between the planes and gamma, beta; not scaled with the width
     kernel: int = 3
+    instance_norm: bool = False  # an ablation: normalise every image alone instead of the batch
     z_size: int | None = None  # None: the first grid is made from the label map
     encoder: ImageEncoder | None = None
 
@@ -51,7 +52,9 @@ class SpadeGenerator(Decoder):
         planes = config.num_classes + config.edges
         super().__init__(
             config.stages,
-            lambda channels, _: SpatialNorm(channels, planes, config.hidden, kernel=config.kernel),
+            lambda channels, _: SpatialNorm(
+                channels, planes, config.hidden, kernel=config.kernel, instance=config.instance_norm
+            ),
         )
         self.grid = first_grid(config.height, config.width, config.stages)
         channels = config.stages[0].inputs

@@ -4,18 +4,22 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any, cast
+from typing import cast
 
 import rich_click as click
 
-from bench.catalog import UserError, check_name, resolve
+from bench.catalog import Table, UserError, resolve
 from bench.datasets import DATASETS
 from bench.datasets._folders import folder_of
 from bench.datasets.base import Dataset, DatasetSpec, Split
 from bench.options import FOLDER, POSITIVE, data_root_option, debug_option
+from bench.pictures import Photo, grid, paint_labels, save_png
 from bench.progress import progress_bar
+from bench.verification import problems
 
-PREPARED = {"deepfashion2": "bench.datasets.deepfashion:prepare_deepfashion2"}
+PREPARED: Table = {
+    "deepfashion2": ("bench.datasets.deepfashion:prepare_deepfashion2", "pairs of deepfashion's persons")
+}
 split_option = click.option(
     "--split", type=click.Choice(["train", "val"]), default="val", show_default=True, help="Which items."
 )
@@ -52,8 +56,7 @@ def prepare(name: str, source: Path | None, mode: str, data_root: Path) -> None:
 
     Example: bench data prepare deepfashion2 --from /data/deepfashion
     """
-    check_name("data set that can be prepared", PREPARED, name)
-    build: Callable[..., int] = resolve("data set that can be prepared", {name: (PREPARED[name], "")}, name)
+    build: Callable[..., int] = resolve("data set that can be prepared", PREPARED, name)
     target = folder_of(name, data_root)
     with progress_bar() as progress:
         task = progress.add_task(f"Preparing {name}", total=None, status="")
@@ -77,8 +80,6 @@ def verify(name: str, split: str, data_root: Path) -> None:
     Checked are: every photo has its label map and instance map, the three have one size, all can be read to the end,
     labels are classes of the data set, and instance maps hold ids.
     """
-    from bench.verification import problems
-
     spec: DatasetSpec = resolve("dataset", DATASETS, name)
     try:
         dataset = spec.open(cast(Split, split), data_root)
@@ -112,16 +113,12 @@ def show(name: str, output: Path, items: int, split: str, data_root: Path) -> No
 
     Example: bench data show paperdolls2 -o dolls.png
     """
-    from bench.pictures import save_png
-
     spec: DatasetSpec = resolve("dataset", DATASETS, name)
     save_png(output, _sheet(spec.open(cast(Split, split), data_root), items))
     click.echo(output)
 
 
-def _sheet(dataset: Dataset, count: int, across: int = 4) -> Any:  # noqa: ANN401 - bench.pictures.Photo, which needs NumPy
-    from bench.pictures import grid, paint_labels
-
+def _sheet(dataset: Dataset, count: int, across: int = 4) -> Photo:
     items = [dataset[index] for index in range(min(count, len(dataset)))]
     pairs = [(paint_labels(item.labels, dataset.palette), item.image) for item in items]
     rows = [pairs[start : start + across] for start in range(0, len(pairs), across)]

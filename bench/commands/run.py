@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
@@ -20,7 +20,7 @@ from bench.grid import Column
 from bench.latex import latex
 from bench.options import POSITIVE, common_options, weights_root_option
 from bench.pictures import save_png
-from bench.plan import Preset
+from bench.plan import Preset, content_key
 from bench.progress import Reporter, progress_bar
 from bench.records import Record, RecordStore
 from bench.rendering import text
@@ -32,8 +32,11 @@ from metrics.base import MetricSpec
 
 
 def names(_: click.Context, __: click.Parameter, value: str | None) -> tuple[str, ...]:
-    """Split a comma list."""
-    return tuple(part.strip() for part in value.split(",") if part.strip()) if value else ()
+    """Split a comma list; a name given twice counts once."""
+    parts = dict.fromkeys(part.strip() for part in value.split(",") if part.strip()) if value is not None else {}
+    if value is not None and not parts:
+        raise click.BadParameter("name at least one, or several with commas between them")
+    return tuple(parts)
 
 
 def assignments(_: click.Context, __: click.Parameter, values: Sequence[str]) -> dict[str, Path]:
@@ -55,31 +58,54 @@ def columns_of(specs: Sequence[MetricSpec]) -> list[Column]:
 
 
 def image_writer(folder: Path) -> Any:  # noqa: ANN401 - CellPlan -> SaveImages
-    """Write every image of the first view as PNG: <folder>/<method>/<data set>/run<r>/<item>.png."""
+    """Write every image as PNG: <folder>/<method>/<data set>/run<r>/<item>.png."""
 
     def of(plan: CellPlan) -> SaveImages:
         def save(keys: Sequence[str], images: Tensor) -> None:
             for key, styles in zip(keys, images, strict=True):
                 for run, photo in enumerate(styles.movedim(1, -1).cpu().numpy(), start=1):
-                    save_png(
-                        folder / plan.cell.method / plan.cell.dataset / f"run{run}" / f"{Path(key).name}.png", photo
-                    )
+                    place = folder / plan.cell.method / plan.cell.dataset / f"run{run}"
+                    save_png(place / f"{Path(key).name}.png", photo)
 
         return save
 
     return of
 
 
-def write_tables(
-    folder: Path, stem: str, records: Sequence[Record], columns: Sequence[Column], titles: Mapping[str, str]
-) -> str:
-    """Write the table as text, CSV and LaTeX; returns the text."""
+def table_name(datasets: Sequence[str], protocol: str) -> str:
+    """Name a table's files after data and protocol; many settings are hashed, as file names have 255 bytes at most."""
+    name = "-".join([*datasets, protocol])
+    if len(name) <= 150:
+        return name
+    return f"{'-'.join([*datasets, protocol.partition('+')[0]])[:120]}+{content_key({'name': name})}"
+
+
+def failure_lines(records: Sequence[Record]) -> list[str]:
+    """Say what failed, one line for all metrics of a cell that failed for one reason."""
+    failed: dict[tuple[str, str], list[str]] = {}
+    for record in records:
+        if record.status == "failed":
+            failed.setdefault((record.cell.title, record.reason), []).append(record.metric)
+    return [f"error: {cell}, {', '.join(metrics)}: {reason}" for (cell, reason), metrics in failed.items()]
+
+
+def check_writable(folder: Path) -> None:
+    """Find out that results cannot be written before hours are spent on them."""
+    trial = folder / ".trial"
+    write_text(trial, "")
+    trial.unlink()
+
+
+def write_tables(folder: Path, stem: str, records: Sequence[Record], plans: Sequence[CellPlan]) -> str:
+    """Write the table as text, CSV and LaTeX; returns the text, and where it lies."""
+    columns = columns_of(list({spec.name: spec for plan in plans for spec in plan.metrics}.values()))
+    titles = {plan.method.name: plan.method.title for plan in plans}
     table = free_table(records, columns, titles, name=stem)
     shown = text(table)
     write_text(folder / f"{stem}.txt", shown)
     write_text(folder / f"{stem}.csv", free_csv(records, columns, titles))
     write_text(folder / f"{stem}.tex", latex(table))
-    return shown
+    return f"{shown}\nWritten: {folder / stem}.txt, .csv, .tex; records in {folder.parent / 'records'}"
 
 
 @click.command()
@@ -145,24 +171,25 @@ def command(
             there = sum(key in store for key in keys[plan.cell])
             click.echo(f"{plan.cell.title}: {len(plan.metrics)} metrics, {there} on record, {plan.num_layouts} layouts")
         return
+    check_writable(out)
     records = []
     with progress_bar() as progress:
-        reporter = Reporter(progress)
-        writer = image_writer(save_images) if save_images else None
-        shards = ShardStore(out / "state")
-        evaluation = Evaluation(store, shards, networks, out / "cache", data_root, batch_size, reporter, writer)
+        evaluation = Evaluation(
+            store,
+            ShardStore(out / "state"),
+            networks,
+            out / "cache",
+            data_root,
+            batch_size,
+            Reporter(progress),
+            num_workers,
+            image_writer(save_images) if save_images else None,
+        )
         for plan in plans:
             records += evaluation.run(plan, fresh=fresh)
-        reporter.finish()
-    specs = list({spec.name: spec for plan in plans for spec in plan.metrics}.values())
-    titles = {plan.method.name: plan.method.title for plan in plans}
-    stem = "-".join([*dataset_names, plans[0].protocol.name])
-    shown = write_tables(out / "tables", stem, records, columns_of(specs), titles)
+        evaluation.reporter.finish()
+    shown = write_tables(out / "tables", table_name(dataset_names, plans[0].protocol.name), records, plans)
     click.echo(json.dumps([asdict(record) for record in records], indent=1) if as_json else shown)
-    if not as_json:
-        click.echo(f"Written: {out / 'tables' / stem}.txt, .csv, .tex; records in {store.folder}")
-    failed = [record for record in records if record.status == "failed"]
-    for record in failed:
-        click.echo(f"error: {record.cell.title}, {record.metric}: {record.reason}", err=True)
-    if failed:
+    if failures := failure_lines(records):
+        click.echo("\n".join(failures), err=True)
         raise SystemExit(1)

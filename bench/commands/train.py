@@ -16,16 +16,25 @@ import torch
 
 from bench.catalog import UserError, resolve
 from bench.cells import choose_config, default_preset
-from bench.checkpoints import write_weights
+from bench.checkpoints import load_into, read_weights, write_weights
 from bench.datasets import DATASETS
 from bench.datasets.base import Dataset, DatasetSpec
 from bench.devices import choose_device
 from bench.files import sha256_of, write_text
-from bench.options import FOLDER, data_root_option, debug_option, device_option, seed_option
+from bench.options import (
+    FOLDER,
+    data_root_option,
+    debug_option,
+    device_option,
+    seed_option,
+    weights_root_option,
+)
 from bench.plan import Preset
 from bench.progress import progress_bar
 from bench.training import Trainer, TrainingOptions
+from bench.weight_files import verified
 from models import METHODS
+from models._losses import PerceptualLoss
 from models._recipe import Recipe
 from models.base import MethodSpec
 
@@ -36,6 +45,17 @@ def choose_recipe(spec: MethodSpec[Any], dataset: str, preset: Preset) -> Recipe
         raise UserError(f"{spec.title} has nothing to train.")
     recipe: Recipe = spec.tiny_recipe if preset == "tiny" else spec.recipes.get(dataset, Recipe())
     return recipe
+
+
+def load_perceptual(recipe: Recipe, root: Path, *, wanted: bool) -> PerceptualLoss | None:
+    """Load VGG19 for the perceptual loss, where the recipe has one and the user has not turned it off."""
+    if not recipe.perceptual or not wanted:
+        return None
+    network = PerceptualLoss(recipe.perceptual_layers)
+    path, _ = verified("vgg19", root)
+    state = {key: value for key, value in read_weights(path).items() if key in network.state_dict()}
+    load_into(network, state, path)
+    return network
 
 
 def export(trainer: Trainer, seconds: float) -> Path:
@@ -77,6 +97,8 @@ def export(trainer: Trainer, seconds: float) -> Path:
     show_default=True,
     help="bfloat16 runs the networks in mixed precision.",
 )
+@weights_root_option
+@click.option("--no-perceptual", is_flag=True, help="Leave out the VGG loss, which needs the weight file vgg19.")
 @click.option("--resume", is_flag=True, help="Continue the run folder's last checkpoint.")
 @debug_option
 def command(
@@ -91,6 +113,8 @@ def command(
     batch_size: int | None,
     device: str,
     precision: str,
+    weights_root: Path,
+    no_perceptual: bool,
     resume: bool,
 ) -> None:
     """Train a method.
@@ -110,7 +134,8 @@ def command(
     folder = out or Path("runs") / f"{name}-{dataset}-{seed}"
     items: Dataset = data.open("train", data_root)
     options = TrainingOptions(folder, seed, choose_device(device), precision)  # type: ignore[arg-type]
-    trainer = Trainer(spec.build(config), recipe, items, options)
+    perceptual = load_perceptual(recipe, weights_root, wanted=not no_perceptual)
+    trainer = Trainer(spec.build(config), recipe, items, options, perceptual)
     if resume:
         trainer.resume()
     elif (folder / "last.pt").exists():

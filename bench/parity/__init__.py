@@ -21,4 +21,11 @@ ADAPTERS: Mapping[tuple[str, str], str] = {
     ("inade", "netE"): "bench.parity.inade:encoder",
     ("inade", "netD"): "bench.parity.spade:discriminator",
     ("inade", "training_step"): "bench.parity.inade:training_step",
+    ("lpips", 'LPIPS(net="alex",_version="0.1")'): "bench.parity.perceptual:distances",
+    ("mcsd/mocd", 'LPIPS_alex_v0.1_with_named-filled_AlexNet_(salt_"alexnet:")'): "bench.parity.perceptual:regions",
+    ("fid_inception", "FID-InceptionV3"): "bench.parity.metrics:inception",
+}
+# What goldens without a method are known by: the arrays they list as outputs.
+FUNCTIONS: Mapping[tuple[str, ...], str] = {
+    ("confusion",): "bench.parity.metrics:confusion_matrix",
 }

@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import json
-import math
 import zipfile
 import zlib
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import TypeVar
 
 import numpy as np
 import torch
@@ -17,20 +16,14 @@ from torch import Tensor, nn
 
 from bench.parity.comparison import Comparison, compare
 from bench.parity.fill import fill_network
+from bench.parity.options import Config, GoldenError, Json
 
 Network = TypeVar("Network", bound=nn.Module)
-Json = Any
-
 # What is larger is a mistake in the file, and would exhaust the machine before anything could be compared.
 _JSON_BYTES = 64 * 2**20
 _ARRAY_BYTES = 2**30
 _WEIGHTS = 2**29
 _LABEL_PIXELS = 2**21
-MISSING = object()
-
-
-class GoldenError(Exception):
-    """A golden that cannot be replayed; its text says what is wrong with it."""
 
 
 class NetworkDiffersError(Exception):
@@ -39,46 +32,6 @@ class NetworkDiffersError(Exception):
     def __init__(self, comparison: Comparison) -> None:
         super().__init__(str(comparison))
         self.comparison = comparison
-
-
-class Config:
-    """Constructor-level options of the authors' network, read with the authors' defaults."""
-
-    def __init__(self, values: Mapping[str, Json]) -> None:
-        self._values = values
-
-    def _get(self, name: str, default: Json, kinds: tuple[type, ...]) -> Json:
-        value = self._values.get(name, default)
-        if value is MISSING:
-            raise GoldenError(f"config lacks '{name}'")
-        if not isinstance(value, kinds) or (isinstance(value, bool) and bool not in kinds):
-            raise GoldenError(f"config '{name}' is {value!r:.60}, expected {kinds[0].__name__}")
-        return value
-
-    def __contains__(self, name: str) -> bool:
-        return name in self._values
-
-    def whole(self, name: str, default: object = MISSING, *, at_most: int = 4096) -> int:
-        """Read a size from 1 to `at_most`."""
-        value: int = self._get(name, default, (int,))
-        if not 1 <= value <= at_most:
-            raise GoldenError(f"config '{name}' is {value}, expected 1 to {at_most}")
-        return value
-
-    def real(self, name: str, default: object = MISSING) -> float:
-        """Read a finite number."""
-        value = float(self._get(name, default, (float, int)))
-        if not math.isfinite(value):
-            raise GoldenError(f"config '{name}' is {value}, expected a finite number")
-        return value
-
-    def flag(self, name: str, default: object = MISSING) -> bool:
-        """Read a switch."""
-        return bool(self._get(name, default, (bool,)))
-
-    def word(self, name: str, default: object = MISSING) -> str:
-        """Read a choice."""
-        return str(self._get(name, default, (str,)))
 
 
 @dataclass(frozen=True)
@@ -255,7 +208,16 @@ def _read_arrays(path: Path) -> dict[str, np.ndarray]:
                 raise GoldenError(f"the npz holds more than {_ARRAY_BYTES / 2**30:.0f} GiB")
         with np.load(path, allow_pickle=False) as stored:
             return {name: np.asarray(stored[name]) for name in stored.files}
-    except (OSError, ValueError, EOFError, KeyError, TypeError, SyntaxError, NotImplementedError, RuntimeError) as error:
+    except (
+        OSError,
+        ValueError,
+        EOFError,
+        KeyError,
+        TypeError,
+        SyntaxError,
+        NotImplementedError,
+        RuntimeError,
+    ) as error:
         raise GoldenError(f"the npz cannot be read: {_first_line(error)}") from error
     except (zipfile.BadZipFile, zlib.error, MemoryError) as error:
         raise GoldenError(f"the npz cannot be read: {_first_line(error)}") from error

@@ -2,49 +2,65 @@
 
 from __future__ import annotations
 
-import torch
-from torch.utils.flop_counter import FlopCounterMode
-
-from bench.parity.golden import Comparison, Golden, compare
-from bench.parity.spade import counted_macs, image_comparisons, layout_of, photos, size_of, stages_of
+from bench.parity.comparison import Comparison, compare
+from bench.parity.golden import Golden
+from bench.parity.options import GoldenError
+from bench.parity.spade import classes_of, drawn, layout_of, norm_of, size_of, stages_of
 from bench.parity.steps import spade_family_steps
+from models.base import Layout
 from models.inade import INADE, Inade, InadeConfig, InadeEncoder, InadeEncoderConfig, InadeGenerator, InadeStyle
+
+_START_SIZE = 256
+_INSTANCES = 4096
 
 
 def inade_config(golden: Golden) -> InadeConfig:
     """Our config for the authors' options; the encoder's widths follow ngf."""
     config = golden.config
-    height, width = size_of(config)
-    w = config["ngf"]
-    encoder = InadeEncoderConfig((w, 2 * w, 4 * w, 8 * w), 4 * w, (2 * w, w, w))
+    norm_of(config, ("syncbatch", "batch"))
+    stages = stages_of(config)
+    height, width = size_of(config, stages)
+    w = config.whole("ngf", 64)
+    has_encoder = golden.network == "netE" or config.flag("use_vae", golden.network == "training_step")
     return InadeConfig(
-        config["label_nc"] + bool(config["contain_dontcare_label"]),
-        config["noise_nc"],
+        classes_of(config),
+        config.whole("noise_nc", 64),
         height,
         width,
-        stages_of(config),
-        encoder if config["use_vae"] else None,
+        stages,
+        InadeEncoderConfig((w, 2 * w, 4 * w, 8 * w), 4 * w, (2 * w, w, w)) if has_encoder else None,
     )
+
+
+def _style(golden: Golden, noise: str, start: str, layout: Layout, size: int) -> InadeStyle:
+    style = InadeStyle(golden.batch(noise, len(layout), None, 2, size), golden.batch(start, len(layout), _START_SIZE))
+    if style.noise.shape[1] < layout.num_instances:
+        raise GoldenError(f"array '{noise}' has {style.noise.shape[1]} rows for {layout.num_instances} instances")
+    return style
 
 
 def generator(golden: Golden) -> list[Comparison]:
     """netG with given noise."""
-    network = InadeGenerator(inade_config(golden)).eval()
-    results = golden.fill(network)
-    layout = layout_of(golden)
-    style = InadeStyle(golden.batch("noise", 4), golden.batch("noise_ins", 2))
-    with FlopCounterMode(display=False) as counter:
-        image = network(layout.labels, layout.instances, style)
-    return results + counted_macs(golden, counter) + image_comparisons(golden, image)
+    config = inade_config(golden)
+    layout = layout_of(golden, config.num_classes, instances=True)
+    style = _style(golden, "noise", "noise_ins", layout, config.noise_size)
+    network, results = golden.filled(lambda: InadeGenerator(config))
+    return results + drawn(golden, network, layout.labels, layout.instances, style)
 
 
 def encoder(golden: Golden) -> list[Comparison]:
     """netE: four pooled maps."""
     config = inade_config(golden)
-    assert config.encoder is not None
-    network = InadeEncoder(config.encoder, config.noise_size).eval()
-    results = golden.fill(network)
-    mean, log_variance = network(photos(golden), golden.batch("instance", 3), golden.meta["n_inst"])
+    sizes = config.encoder
+    assert sizes is not None
+    photos, instances = golden.photos(), golden.ids("instance", _INSTANCES)
+    rows = golden.meta.get("n_inst")
+    if rows is None:
+        rows = int(instances.max()) + 1
+    if not isinstance(rows, int) or not int(instances.max()) < rows <= _INSTANCES:
+        raise GoldenError(f"n_inst is {rows!r:.40}, expected {int(instances.max()) + 1} to {_INSTANCES}")
+    network, results = golden.filled(lambda: InadeEncoder(sizes, config.noise_size))
+    mean, log_variance = network(photos, instances, rows)
     outputs = {
         "scale_mu": mean[:, :, 0],
         "scale_logvar": log_variance[:, :, 0],
@@ -52,16 +68,17 @@ def encoder(golden: Golden) -> list[Comparison]:
         "bias_logvar": log_variance[:, :, 1],
     }
     for name, value in outputs.items():
-        results += [compare(name, value, golden.arrays[name]), *golden.statistics(name, value)]
+        results += [compare(name, value, golden.array(name)), *golden.statistics(name, value)]
     return results
 
 
 def training_step(golden: Golden) -> list[Comparison]:
     """Losses and gradients of INADE's loop."""
+    config = inade_config(golden)
+    layout = layout_of(golden, config.num_classes, instances=True)
 
     def noise(iteration: int, player: str) -> InadeStyle:
         name = f"{iteration}_{player}"
-        return InadeStyle(golden.tensor(f"noise_{name}"), golden.tensor(f"noise_ins_{name}"))
+        return _style(golden, f"noise_{name}", f"noise_ins_{name}", layout, config.noise_size)
 
-    method = Inade(inade_config(golden))
-    return spade_family_steps(golden, method, layout_of(golden), noise, INADE.recipes["deepfashion"])
+    return spade_family_steps(golden, lambda: Inade(config), layout, noise, INADE.recipes["deepfashion"])

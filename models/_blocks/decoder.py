@@ -30,34 +30,43 @@ NormFactory = Callable[[int, int], nn.Module]  # (channels, groups) -> a module 
 class ResBlock(nn.Module):
     """Two convolutions behind conditional norms, and a shortcut that is learned where the width changes."""
 
-    def __init__(self, stage: Stage, norm: NormFactory) -> None:
+    def __init__(self, stage: Stage, norm: NormFactory, *, prefix: str = "norm", appended: int = 0) -> None:
+        """`prefix` names the norms in the authors' file; `appended` channels are added by every norm."""
         super().__init__()
-        middle = min(stage.inputs, stage.outputs)
-        self.conv_0 = SpectralConv2d(stage.inputs, middle, 3, padding=1, groups=stage.groups, bias=True)
-        self.conv_1 = SpectralConv2d(middle, stage.outputs, 3, padding=1, groups=stage.groups, bias=True)
-        self.norm_0 = norm(stage.inputs, stage.groups)
-        self.norm_1 = norm(middle, stage.groups)
-        self.has_learned_shortcut = stage.inputs != stage.outputs
+        inputs, middle, outputs, groups = stage.inputs, min(stage.inputs, stage.outputs), stage.outputs, stage.groups
+        self.conv_0 = SpectralConv2d(inputs + appended, middle, 3, padding=1, groups=groups, bias=True)
+        self.conv_1 = SpectralConv2d(middle + appended, outputs, 3, padding=1, groups=groups, bias=True)
+        self.prefix = prefix
+        self.add_module(f"{prefix}_0", norm(inputs, groups))
+        self.add_module(f"{prefix}_1", norm(middle, groups))
+        self.has_learned_shortcut = inputs != outputs
         if self.has_learned_shortcut:
-            self.conv_s = SpectralConv2d(stage.inputs, stage.outputs, 1, groups=stage.groups, bias=False)
-            self.norm_s = norm(stage.inputs, stage.groups)
+            self.conv_s = SpectralConv2d(inputs + appended, outputs, 1, groups=groups, bias=False)
+            self.add_module(f"{prefix}_s", norm(inputs, groups))
 
     def forward(self, x: Tensor, condition: Any) -> Tensor:  # noqa: ANN401 - what the norms of the method read
         """Draw [M, outputs, h, w] from [M, inputs, h, w]; the shortcut has no activation."""
-        main: Tensor = self.conv_0(F.leaky_relu(self.norm_0(x, condition), 0.2))
-        main = self.conv_1(F.leaky_relu(self.norm_1(main, condition), 0.2))
-        shortcut: Tensor = self.conv_s(self.norm_s(x, condition)) if self.has_learned_shortcut else x
+        main: Tensor = self.conv_0(F.leaky_relu(self._normalize("0", x, condition), 0.2))
+        main = self.conv_1(F.leaky_relu(self._normalize("1", main, condition), 0.2))
+        shortcut: Tensor = self.conv_s(self._normalize("s", x, condition)) if self.has_learned_shortcut else x
         return shortcut + main
+
+    def _normalize(self, name: str, x: Tensor, condition: Any) -> Tensor:  # noqa: ANN401 - as above
+        normalized: Tensor = self.get_submodule(f"{self.prefix}_{name}")(x, condition)
+        return normalized
+
+
+BlockFactory = Callable[[Stage, NormFactory], nn.Module]
 
 
 class Decoder(nn.Module):
     """A chain of residual blocks and the convolution that gives the image; subclasses make the first grid (`fc`)."""
 
-    def __init__(self, stages: Sequence[Stage], norm: NormFactory) -> None:
+    def __init__(self, stages: Sequence[Stage], norm: NormFactory, block: BlockFactory = ResBlock) -> None:
         super().__init__()
         self.stages = tuple(stages)
         for stage in stages:
-            self.add_module(stage.name, ResBlock(stage, norm))
+            self.add_module(stage.name, block(stage, norm))
         self.conv_img = nn.Conv2d(stages[-1].outputs, 3, 3, padding=1)
 
     def decode(self, x: Tensor, condition: Any) -> Tensor:  # noqa: ANN401 - as in ResBlock

@@ -37,21 +37,24 @@ class SpatialNorm(nn.Module):
         hidden: int,
         *,
         kernel: int = 3,
+        instance: bool = False,
         shared_groups: int = 1,
         groups: int = 1,
     ) -> None:
         super().__init__()
-        self.param_free_norm = nn.BatchNorm2d(channels, affine=False)
+        self.param_free_norm = nn.InstanceNorm2d(channels) if instance else nn.BatchNorm2d(channels, affine=False)
         pad = kernel // 2
-        self.mlp_shared = nn.Sequential(
-            nn.Conv2d(planes, hidden, kernel, padding=pad, groups=shared_groups), nn.ReLU()
-        )
+        self.mlp_shared = nn.Sequential(nn.Conv2d(planes, hidden, kernel, padding=pad, groups=shared_groups), nn.ReLU())
         self.mlp_gamma = nn.Conv2d(hidden, channels, kernel, padding=pad, groups=groups)
         self.mlp_beta = nn.Conv2d(hidden, channels, kernel, padding=pad, groups=groups)
 
+    def modulation(self, planes: Planes, height: int, width: int) -> tuple[Tensor, Tensor]:
+        """Gamma and beta of the layouts, [N, C, height, width] each."""
+        hidden = self.mlp_shared(planes.at(height, width))
+        return self.mlp_gamma(hidden), self.mlp_beta(hidden)
+
     def forward(self, x: Tensor, planes: Planes) -> Tensor:
         """Modulate x [N * K, C, h, w]."""
-        hidden = self.mlp_shared(planes.at(x.shape[2], x.shape[3]))
-        normalized, gamma = per_layout(self.param_free_norm(x), self.mlp_gamma(hidden))
-        beta = self.mlp_beta(hidden)[:, None]
-        return torch.addcmul(normalized + beta, normalized, gamma).flatten(0, 1)
+        gamma, beta = self.modulation(planes, x.shape[2], x.shape[3])
+        normalized, gamma = per_layout(self.param_free_norm(x), gamma)
+        return torch.addcmul(normalized + beta[:, None], normalized, gamma).flatten(0, 1)

@@ -1,0 +1,139 @@
+"""What a run needs, looked for one by one: the machine, the data, the weights."""
+
+from __future__ import annotations
+
+import os
+import platform
+import shutil
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Literal
+
+import torch
+
+from bench.catalog import UserError, methods, resolve
+from bench.cells import choose_config, choose_protocol, default_metrics, default_preset, is_built_in
+from bench.datasets import DATASETS
+from bench.datasets.base import DatasetSpec
+from bench.devices import choose_device
+from bench.method_weights import find_method_weights
+from bench.plan import Preset
+from bench.provenance import PACKAGES, package_versions
+from bench.version import version
+from bench.weight_files import verified
+from metrics import METRICS
+from metrics.base import MetricSpec
+from metrics.protocol import Protocol
+from models.base import MethodSpec
+
+LEAST_DISK = 2e9  # bytes: feature networks, states of shards, tables
+
+
+@dataclass(frozen=True)
+class Check:
+    """One thing that was looked for."""
+
+    subject: str
+    state: Literal["ok", "missing"]
+    text: str  # what was found, or the way out
+
+
+@dataclass(frozen=True)
+class Places:
+    """Where to look, and for which network sizes."""
+
+    data_root: Path
+    weights_root: Path
+    preset: Preset | None = None
+
+
+def looked_for(subject: str, look: Callable[[], str]) -> Check:
+    """Turn what `look` says, or the error of a user that it raises, into a check."""
+    try:
+        return Check(subject, "ok", look())
+    except UserError as error:
+        return Check(subject, "missing", " ".join(str(error).split()))
+
+
+def check_machine(device: str, folder: Path) -> Iterator[Check]:
+    """Look at versions, device, threads, disk and memory."""
+    yield Check("python", "ok", f"{platform.python_version()} on {platform.platform()}")
+    versions = ", ".join(f"{name} {number}" for name, number in package_versions(PACKAGES).items())
+    yield Check("versions", "ok", f"bench {version()}, {versions}")
+    yield looked_for("device", lambda: _device(device))
+    yield Check("threads", "ok", f"{torch.get_num_threads()} of {os.cpu_count()} CPUs (OMP_NUM_THREADS changes it)")
+    yield looked_for("disk", lambda: _disk(folder))
+    yield Check("memory", "ok", _memory())
+
+
+def _device(name: str) -> str:
+    device = choose_device(name)
+    if device.type != "cuda":
+        return str(device)
+    free, total = torch.cuda.mem_get_info(device)
+    return f"{device}: {torch.cuda.get_device_name(device)}, {free / 1e9:.1f} of {total / 1e9:.1f} GB free"
+
+
+def _disk(folder: Path) -> str:
+    free = shutil.disk_usage(folder).free
+    folder = folder.resolve()
+    if free < LEAST_DISK:
+        raise UserError(f"only {free / 1e9:.1f} GB free at {folder}; free some space or work on another disk.")
+    return f"{free / 1e9:.1f} GB free at {folder}"
+
+
+def _memory() -> str:
+    try:
+        total = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
+        free = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_AVPHYS_PAGES")
+    except (AttributeError, ValueError, OSError):  # not on this system
+        return "not known on this system"
+    return f"{free / 1e9:.1f} of {total / 1e9:.1f} GB free"
+
+
+def check_run(
+    method_names: Sequence[str], dataset_names: Sequence[str], protocol: str | None, places: Places
+) -> Iterator[Check]:
+    """Look for all that `bench run` would read; a name that does not exist is an error and no finding."""
+    specs = [resolve("method", methods(), name) for name in method_names]
+    data_specs = [resolve("dataset", DATASETS, name) for name in dataset_names]
+    for data in data_specs:
+        choices = choose_protocol(protocol or ("mini" if is_built_in(data.name) else "inade2021"), ())
+        yield from _check_data(data, choices, places.data_root)
+        for spec in specs:
+            yield _check_method(spec, data.name, places)
+        yield from _check_features(data, places.weights_root)
+
+
+def _check_data(data: DatasetSpec, protocol: Protocol, root: Path) -> Iterator[Check]:
+    yield looked_for(f"data {data.name}", lambda: f"{len(data.open('val', root))} layouts")
+    split = protocol.fid.real_split
+    if split != "val":
+
+        def look() -> str:
+            return f"{len(data.open(split, root))} photos, FID's reference in {protocol.name}"
+
+        yield looked_for(f"data {data.name} {split}", look)
+
+
+def _check_method(spec: MethodSpec[Any], dataset: str, places: Places) -> Check:
+    preset = places.preset or default_preset(dataset)
+
+    def look() -> str:
+        choose_config(spec, dataset, preset)
+        weights = find_method_weights(spec, dataset, preset, places.weights_root, None, untrained=False)
+        return ", ".join(str(path) for _, path in weights.files) or "needs no weights"
+
+    return looked_for(f"method {spec.name} on {dataset}", look)
+
+
+def _check_features(data: DatasetSpec, root: Path) -> Iterator[Check]:
+    specs: list[MetricSpec] = [resolve("metric", METRICS, name) for name in default_metrics(data)]
+    for network in dict.fromkeys(name for spec in specs for name in spec.needs):
+        users = ", ".join(spec.name for spec in specs if network in spec.needs)
+
+        def look(network: str = network, users: str = users) -> str:
+            return f"{verified(network, root)[0]}, for {users}"
+
+        yield looked_for(f"features {network}", look)

@@ -1,0 +1,82 @@
+"""Pictures that show what a method can vary: one style for an image, and new ones for a part of it."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any, Literal
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from bench.batches import collate, stream
+from bench.catalog import UserError, check_name
+from bench.datasets.base import Dataset, DatasetSpec, Item
+from bench.images import to_photos
+from bench.pictures import Photo, paint_labels
+from bench.runner import repeated
+from models.base import Layout, Method
+
+
+@dataclass(frozen=True)
+class Part:
+    """What is styled anew: everything, or one class or instance."""
+
+    vary: Literal["image", "class", "instance"]
+    id: int = 0  # class index or instance id
+    title: str = "the whole image"
+
+    def region(self, layout: Layout) -> Tensor:
+        """Mark its pixels, [N, H, W]."""
+        if self.vary == "image":
+            return torch.ones_like(layout.labels, dtype=torch.bool)
+        return (layout.labels if self.vary == "class" else layout.instances) == self.id
+
+
+def parse_part(text: str, data: DatasetSpec) -> Part:
+    """Read image, class:NAME or instance:ID."""
+    kind, _, value = text.partition(":")
+    if text == "image":
+        return Part("image")
+    if kind == "class":
+        check_name(f"class of {data.name}", dict.fromkeys(data.class_names), value)
+        return Part("class", data.class_names.index(value), value)
+    if kind == "instance" and value.isdigit() and int(value) > 0:
+        return Part("instance", int(value), f"instance {value}")
+    raise UserError(f"--vary takes image, class:NAME or instance:ID (from 1 on), not '{text}'.")
+
+
+def check_instances(part: Part, items: Sequence[Item]) -> None:
+    """Refuse an instance that one of the items does not have."""
+    if part.vary != "instance":
+        return
+    for item in items:
+        ids = [number for number in np.unique(item.instances).tolist() if number != 0]
+        if part.id not in ids:
+            raise UserError(f"{item.key} has no instance {part.id}; it has {', '.join(map(str, ids))}.")
+
+
+@torch.inference_mode()
+def draw(
+    method: Method[Any], dataset: Dataset, index: int, part: Part, samples: int, seed: int, device: torch.device
+) -> Tensor:
+    """Draw [K, 3, H, W] for one layout, from the random streams that the metrics use."""
+    layout = repeated(collate([dataset[index]], dataset.num_classes).layout.to(device), samples)
+    draws = range(samples)
+    if part.vary == "image":
+        style = method.sample_style(layout, [stream(seed, index, "image", k) for k in draws])
+    else:
+        base = method.sample_style(layout, [stream(seed, index, "base") for _ in draws])
+        other = method.sample_style(layout, [stream(seed, index, part.vary, part.id, k) for k in draws])
+        style = method.mix_styles(base, other, layout, part.region(layout))
+    return method.synthesize(layout, style)
+
+
+def draw_row(
+    method: Method[Any], dataset: Dataset, index: int, part: Part, samples: int, seed: int, device: torch.device
+) -> list[Photo]:
+    """Draw one row of a grid: the coloured layout, its photo, the samples."""
+    item = dataset[index]
+    images = draw(method, dataset, index, part, samples, seed, device)
+    return [paint_labels(item.labels, dataset.palette), item.image, *to_photos(images)]

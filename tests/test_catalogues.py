@@ -1,0 +1,41 @@
+"""Every file of a package is listed, every listed name leads somewhere, and names agree."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+import bench
+import metrics
+import models
+import segmenters
+from bench.catalog import Table, resolve
+from bench.cli import COMMANDS
+from bench.datasets import DATASETS
+from metrics import METRICS
+from models import METHODS
+from segmenters import SEGMENTERS
+
+TABLES: dict[str, tuple[Table, Path, set[str]]] = {
+    "method": (METHODS, Path(models.__file__).parent, {"base"}),
+    "metric": (METRICS, Path(metrics.__file__).parent, {"base", "moments", "protocol"}),
+    "segmenter": (SEGMENTERS, Path(segmenters.__file__).parent, set()),
+    "dataset": (DATASETS, Path(bench.__file__).parent / "datasets", {"base"}),
+    "command": (COMMANDS, Path(bench.__file__).parent / "commands", set()),
+}
+
+
+@pytest.mark.parametrize("kind", TABLES)
+def test_every_public_file_of_the_package_is_listed(kind):
+    table, folder, contracts = TABLES[kind]
+    files = {path.stem for path in folder.glob("*.py") if not path.stem.startswith("_")} - contracts
+    listed = {target.split(":")[0].rpartition(".")[2] for target, _ in table.values()}
+    assert files == listed, f"add a line for {sorted(files ^ listed)} to the table of {folder.name}"
+
+
+@pytest.mark.parametrize(("kind", "name"), [(kind, name) for kind, (table, _, _) in TABLES.items() for name in table])
+def test_every_listed_name_resolves_to_something_of_that_name(kind, name):
+    found = resolve(kind, TABLES[kind][0], name)
+    if kind in ("method", "metric", "dataset"):
+        assert found.name == name
