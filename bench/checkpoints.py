@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import pickle
+import warnings
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -33,14 +34,27 @@ def read_weights(path: Path) -> dict[str, Tensor]:
 
 def _read_pickle(path: Path) -> Any:  # noqa: ANN401 - whatever is in the file
     try:
-        return torch.load(path, map_location="cpu", weights_only=True)
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # of pickle protocols; what cannot be read is said below
+            return torch.load(path, map_location="cpu", weights_only=True)
+    except FileNotFoundError:
+        raise
     except pickle.UnpicklingError as error:
+        if not _is_pickle(path):
+            raise UserError(f"{path}: not a PyTorch file; delete it and get it again.") from error
         raise UserError(
-            f"{path}: refused, because it holds more than tensors and loading it could run code. "
-            "Ask its author for a plain state dict."
+            f"{path}: refused, because it is cut off, or holds more than tensors and loading it could run code. "
+            "Get it again, or ask its author for a plain state dict."
         ) from error
-    except (RuntimeError, EOFError, ValueError) as error:
-        raise UserError(f"{path}: not a whole PyTorch file ({error}); delete it and get it again.") from error
+    except Exception as error:  # a file that was cut off makes torch raise many kinds
+        reason = str(error).partition(". ")[0] or type(error).__name__
+        raise UserError(f"{path}: not a whole PyTorch file ({reason}); delete it and get it again.") from error
+
+
+def _is_pickle(path: Path) -> bool:
+    """Tell by the first bytes: a zip archive as torch writes it, or a bare pickle as old versions did."""
+    with path.open("rb") as file:
+        return file.read(2) in (b"PK", b"\x80\x02", b"\x80\x03", b"\x80\x04", b"\x80\x05")
 
 
 def load_into(network: nn.Module, state: Mapping[str, Tensor], source: Path) -> None:

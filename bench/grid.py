@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import string
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from decimal import Decimal
 from typing import Literal
 
@@ -22,6 +22,7 @@ class Column:
     better: Better
     decimals: int
     unit: str = ""
+    metric: str = ""  # what a paper's table calls it; records may have another key
 
     @property
     def head(self) -> str:
@@ -71,6 +72,8 @@ class Grid:
     groups: tuple[Group, ...]
     rows: tuple[Row, ...]
     notes: tuple[str, ...] = ()
+    corner: str = "Method"  # the head above the titles of the rows
+    ranked: Literal["column", "row"] = "column"  # where the best number is the best of
 
     @property
     def columns(self) -> tuple[Column, ...]:
@@ -85,6 +88,15 @@ class Grid:
             notes.update(dict.fromkeys(row.notes))
             notes.update(dict.fromkeys(number.note for entry in row.entries for number in entry if number.note))
         return {note: _letter(place) for place, note in enumerate(notes)}
+
+
+def transpose(grid: Grid) -> Grid:
+    """Make rows columns, as some papers print them; what is said of a row goes below the table."""
+    heads = [f"{group.title} {column.head}".strip() for group in grid.groups for column in group.columns]
+    rows = tuple(Row(head, tuple(row.entries[place] for row in grid.rows)) for place, head in enumerate(heads))
+    columns = tuple(Column("", row.title, "", 0) for row in grid.rows)
+    notes = dict.fromkeys(f"{row.title}: {note}" for row in grid.rows for note in row.notes)
+    return replace(grid, groups=(Group("", columns),), rows=rows, notes=(*grid.notes, *notes), ranked="row")
 
 
 def _letter(place: int) -> str:

@@ -18,9 +18,17 @@ def from_bytes(pixels: Tensor) -> Tensor:
 
     The quotient is rounded up where float32 would fall below the value it came from.
     """
+    return _VALUES.to(pixels.device)[pixels.int()]
+
+
+def _values() -> Tensor:
+    pixels = torch.arange(256).to(torch.uint8)
     images = pixels.float() / 127.5 - 1
     lost = to_bytes(images) != pixels
     return torch.where(lost, torch.nextafter(images, torch.full_like(images, 2.0)), images)
+
+
+_VALUES = _values()  # [256] float32
 
 
 def photos_to_tensor(photos: list[NDArray[np.uint8]]) -> Tensor:

@@ -48,7 +48,7 @@ def latex(grid: Grid) -> str:
     lines += [f"\\begin{{tabular}}{{l{''.join('r' * len(group.columns) for group in grid.groups)}}}", r"\toprule"]
     if any(group.title for group in grid.groups):
         lines += _group_heads(grid)
-    lines += [_line(["Method", *map(_head, grid.columns)]), r"\midrule"]
+    lines += [_line([escape(grid.corner), *map(_head, grid.columns)]), r"\midrule"]
     for place, row in enumerate(grid.rows):
         if row.rule and place:
             lines.append(r"\midrule")

@@ -1,10 +1,9 @@
-"""Rows of words as a plain table, as JSON or as CSV."""
+"""Rows of words and numbers as a plain table or as CSV."""
 
 from __future__ import annotations
 
 import csv
 import io
-import json
 from collections.abc import Mapping, Sequence
 
 Rows = Sequence[Mapping[str, object]]  # all with the same keys
@@ -25,11 +24,6 @@ def as_csv(rows: Rows) -> str:
     writer.writeheader()
     writer.writerows(rows)
     return text.getvalue()
-
-
-def as_json(rows: Rows) -> str:
-    """Write a list of objects."""
-    return json.dumps(rows, indent=1)
 
 
 def _word(value: object) -> str:

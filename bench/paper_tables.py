@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterable, Sequence
 from decimal import Decimal
 from typing import Literal
 
-from bench.grid import Column, Entry, Grid, Group, Number, Row, digits
+from bench.grid import Column, Entry, Grid, Group, Number, Row, digits, transpose
 from bench.published import Printed, PublishedRow, PublishedTable
 from bench.records import Record
 from bench.tables import SPREAD, csv_text, entry_of, exact, mark_rows, newest, row_notes
@@ -55,7 +55,9 @@ class PaperTable:
             columns = [column for _, column in self.table.places]
             rows = list(mark_rows(rows, columns, [row.ranked for row in self.table.rows]))
         groups = tuple(Group(group.head, group.columns) for group in self.table.groups)
-        return Grid(self.table.id, self.table.caption, groups, tuple(rows), self._notes(values, rows))
+        notes = self._notes(values, rows)
+        grid = Grid(self.table.id, self.table.caption, groups, tuple(rows), notes, self.table.corner)
+        return transpose(grid) if self.table.transposed else grid
 
     def csv(self, values: Values) -> str:
         """Write the table in long form, one line per number; measured means are not rounded."""
@@ -73,6 +75,7 @@ class PaperTable:
         places = [place for place in self.places() if place[0] is row]
         records = [self.measured(*place[:3]) for place in places] if values != "published" else []
         notes = row_notes(record for record in records if record is not None and record.weights != "untrained")
+        notes += row.notes if values != "measured" else ()
         return Row(row.title, tuple(entry(*place) for place in places), notes, row.rule)
 
     def _difference(self, row: PublishedRow, dataset: str, column: Column, printed: Printed) -> Number:
@@ -81,7 +84,7 @@ class PaperTable:
             return measured
         if printed.number is None:
             return Number(note=NO_NUMBER)
-        return Number(digits(float(Decimal(measured.text) - printed.number), column.decimals, "+"))
+        return Number(digits(float(Decimal(measured.text) - printed.number), column.decimals, "+"), note=printed.note)
 
     def _notes(self, values: Values, rows: Sequence[Row]) -> tuple[str, ...]:
         printed = f"as printed in {self.table.paper} ({self.table.source})"
@@ -103,12 +106,13 @@ def _full(record: Record, protocol: str) -> bool:
 
 
 def _published(printed: Printed) -> Number:
-    return Number("–" if printed.absent else printed.text, mark=printed.mark, published=True)
+    text = "–" if printed.absent else printed.text
+    return Number(text, mark=printed.mark, published=True, note=printed.note)
 
 
 def _start(table: PublishedTable, place: Place) -> list[str]:
     row, dataset, column, _ = place
-    return [table.id, row.method, dataset, column.key]
+    return [table.id, row.method, dataset, column.metric]
 
 
 _KEYS = ["table", "method", "dataset", "metric"]
@@ -140,7 +144,7 @@ def _delta_lines(paper: PaperTable) -> list[list[str]]:
     lines = [[*_KEYS, "delta", "blank"]]
     for place in paper.places():
         difference = paper._difference(*place)
-        lines.append([*_start(paper.table, place), difference.text, difference.note])
+        lines.append([*_start(paper.table, place), difference.text, "" if difference.text else difference.note])
     return lines
 
 

@@ -6,26 +6,32 @@ caption = "..."
 protocol = "inade2021"           # what our numbers beside it are measured with
 source = "..."                   # the publication
 notes = ["..."]                  # optional
+transposed = true                # optional: the paper prints the methods as columns
+corner = "Op"                    # optional: the head above the titles of the rows, "Method" where it is not given
+
+[footnotes]                      # optional: what is said of single rows or numbers, which refer to it
+merged = "..."
 
 [[groups]]                       # columns under one heading, of one data set
 head = "DeepFashion"             # optional
 dataset = "deepfashion"
 columns = [
   { key = "fid", head = "FID", better = "lower" },    # optional: unit, decimals; without `better` nothing is ranked
-]
+]                                # optional: record = "gmacs_paper", the key of our numbers where it is another one
 
 [[rows]]
 method = "inade"                 # the row's id; a method of the suite where there is one
 title = "INADE"
-values = [["_9.97_"]]            # one list per group; *bold*, _underlined_, anything not a number is no number
-                                 # optional: ranked = false (takes no part in best), rule = true (a line above)
+values = [["_9.97_[merged]"]]    # one list per group; *bold*, _underlined_, [footnote]; not all is a number
+                                 # optional: ranked = false (takes no part in best), rule = true (a line above),
+                                 # notes = ["merged"] (footnotes of the row)
 """
 
 from __future__ import annotations
 
 import re
 import sys
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from decimal import Decimal, InvalidOperation
 from pathlib import Path
@@ -48,14 +54,15 @@ _BETTER: dict[str, Better] = {"higher": "higher", "lower": "lower", "": ""}
 class Printed:
     """One place of a printed table."""
 
-    text: str  # as printed: "9.97", "-", "N/A", "76.00%"
+    text: str  # as printed: "9.97", "-", "N/A", "76.00%", "96M"
     mark: Mark  # "best" = printed bold, "second" = printed underlined
+    note: str = ""
 
     @property
     def number(self) -> Decimal | None:
         """Read the number, if it is one."""
         try:
-            number = Decimal(self.text.removesuffix("%"))
+            number = Decimal(self.text.rstrip("%M"))
         except InvalidOperation:
             return None
         return number if number.is_finite() else None
@@ -84,6 +91,7 @@ class PublishedRow:
     values: tuple[Printed, ...]
     ranked: bool
     rule: bool
+    notes: tuple[str, ...]
 
 
 @dataclass(frozen=True)
@@ -98,6 +106,8 @@ class PublishedTable:
     groups: tuple[PublishedGroup, ...]
     rows: tuple[PublishedRow, ...]
     notes: tuple[str, ...]
+    transposed: bool
+    corner: str
 
     @property
     def places(self) -> list[tuple[str, Column]]:
@@ -128,40 +138,70 @@ def published_table(name: str, folder: Path = FOLDER) -> PublishedTable:
 
 def _table(data: Mapping[str, Any]) -> PublishedTable:
     words = {key: str(data[key]) for key in ("id", "paper", "caption", "protocol", "source")}
-    _only(data, {*words, "notes", "groups", "rows"}, "the table")
+    _only(data, {*words, "notes", "footnotes", "transposed", "corner", "groups", "rows"}, "the table")
+    footnotes = data.get("footnotes", {})
     widths = [len(group["columns"]) for group in data["groups"]]
-    rows = tuple(_row(row, widths) for row in data["rows"])
-    groups, start = [], 0
-    for group in data["groups"]:
+    rows = tuple(_row(row, widths, footnotes) for row in data["rows"])
+    _all_used(footnotes, rows)
+    return PublishedTable(
+        **words,
+        groups=_groups(data["groups"], rows),
+        rows=rows,
+        notes=tuple(data.get("notes", ())),
+        transposed=data.get("transposed", False),
+        corner=data.get("corner", "Method"),
+    )
+
+
+def _groups(groups: list[Mapping[str, Any]], rows: tuple[PublishedRow, ...]) -> tuple[PublishedGroup, ...]:
+    read, start = [], 0
+    for group in groups:
         _only(group, {"head", "dataset", "columns"}, "a group")
         shown = [[row.values[start + place] for row in rows] for place in range(len(group["columns"]))]
         columns = tuple(_column(column, cells) for column, cells in zip(group["columns"], shown, strict=True))
-        groups.append(PublishedGroup(group.get("head", ""), group["dataset"], columns))
+        read.append(PublishedGroup(group.get("head", ""), group["dataset"], columns))
         start += len(columns)
-    return PublishedTable(**words, groups=tuple(groups), rows=rows, notes=tuple(data.get("notes", ())))
+    return tuple(read)
 
 
-def _row(row: Mapping[str, Any], widths: list[int]) -> PublishedRow:
-    _only(row, {"method", "title", "values", "ranked", "rule"}, f"row {row['method']}")
+def _row(row: Mapping[str, Any], widths: list[int], footnotes: Mapping[str, str]) -> PublishedRow:
+    _only(row, {"method", "title", "values", "ranked", "rule", "notes"}, f"row {row['method']}")
     if [len(values) for values in row["values"]] != widths:
         found = [len(values) for values in row["values"]]
         raise ValueError(f"row {row['method']} has {found} values in its groups, expected {widths}")
-    values = tuple(_printed(text) for group in row["values"] for text in group)
-    return PublishedRow(row["method"], row["title"], values, row.get("ranked", True), row.get("rule", False))
+    values = tuple(_printed(text, footnotes) for group in row["values"] for text in group)
+    notes = tuple(_footnote(footnotes, name) for name in row.get("notes", ()))
+    return PublishedRow(row["method"], row["title"], values, row.get("ranked", True), row.get("rule", False), notes)
 
 
-def _printed(text: str) -> Printed:
+def _printed(text: str, footnotes: Mapping[str, str]) -> Printed:
+    noted = re.fullmatch(r"(.*)\[(.+)\]", text)
+    text, note = (noted[1], _footnote(footnotes, noted[2])) if noted else (text, "")
     marked = re.fullmatch(r"([*_])(.+)\1", text)
-    return Printed(marked[2], _MARKS[marked[1]]) if marked else Printed(text, "")
+    return Printed(marked[2], _MARKS[marked[1]], note) if marked else Printed(text, "", note)
+
+
+def _footnote(footnotes: Mapping[str, str], name: str) -> str:
+    if name not in footnotes:
+        raise ValueError(f"there is no footnote '{name}', known: {', '.join(footnotes) or 'none'}")
+    return footnotes[name]
+
+
+def _all_used(footnotes: Mapping[str, str], rows: Iterable[PublishedRow]) -> None:
+    used = {note for row in rows for note in (*row.notes, *(cell.note for cell in row.values))}
+    unused = [name for name, text in footnotes.items() if text not in used]
+    if unused:
+        raise ValueError(f"no row and no number refers to the footnote '{unused[0]}'")
 
 
 def _column(column: Mapping[str, Any], cells: list[Printed]) -> Column:
-    _only(column, {"key", "head", "better", "unit", "decimals"}, f"column {column['key']}")
+    _only(column, {"key", "record", "head", "better", "unit", "decimals"}, f"column {column['key']}")
     better = column.get("better", "")
     if better not in _BETTER:
         raise ValueError(f"column {column['key']}: better is '{better}', expected 'higher' or 'lower'")
     decimals = column.get("decimals", max(map(_decimals, cells), default=0))
-    return Column(column["key"], column["head"], _BETTER[better], decimals, column.get("unit", ""))
+    record, unit = column.get("record", column["key"]), column.get("unit", "")
+    return Column(record, column["head"], _BETTER[better], decimals, unit, metric=column["key"])
 
 
 def _decimals(cell: Printed) -> int:

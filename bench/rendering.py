@@ -16,14 +16,15 @@ from rich.text import Text
 from bench.grid import Entry, Grid, Number
 from bench.latex import latex
 
-LEGEND = "* marks the best and _ the second best number of a column."
+LEGEND = "* marks the best and _ the second best number of a {}."
 
 
 def text(grid: Grid, color: bool = False) -> str:
     """Draw for a terminal; without color the best number is marked by * and the second best by _."""
     letters = grid.letters
     table = Table(box=SIMPLE, title=None, pad_edge=False)
-    table.add_column("\nMethod" if any(group.title for group in grid.groups) else "Method", no_wrap=True)
+    corner = ("\n" if any(group.title for group in grid.groups) else "") + grid.corner
+    table.add_column(Text(corner), no_wrap=True)
     for group in grid.groups:
         for place, column in enumerate(group.columns):
             above = f"{group.title if place == 0 else ''}\n" if any(each.title for each in grid.groups) else ""
@@ -36,7 +37,7 @@ def text(grid: Grid, color: bool = False) -> str:
         ends = place + 1 < len(grid.rows) and grid.rows[place + 1].rule
         table.add_row(Text(title), *entries, end_section=ends)
     marked = any(number.mark for row in grid.rows for entry in row.entries for number in entry)
-    notes = [*([LEGEND] if marked and not color else []), *grid.notes]
+    notes = [*([LEGEND.format(grid.ranked)] if marked and not color else []), *grid.notes]
     notes += [f"[{letter}] {note}" for note, letter in letters.items()]
     return "\n".join([f"{grid.name}: {grid.caption}", _draw(table, color), *notes]) + "\n"
 
@@ -58,9 +59,11 @@ def _draw(table: Table, color: bool) -> str:
 def _text(number: Number, letters: dict[str, str], color: bool, beside: bool) -> Text:
     style = {"": "", "best": "bold", "second": "underline"}[number.mark]
     sign = "" if color else {"": "", "best": "*", "second": "_"}[number.mark]
-    shown = Text(f"[{letters[number.note]}]" if number.note else sign + number.text, style=style if color else "")
+    shown = Text(sign + number.text, style=style if color else "")
     if number.spread:
         shown.append(f" ± {number.spread}")
+    if number.note:
+        shown.append(f"{' ' if number.text else ''}[{letters[number.note]}]", style="")
     return Text("(") + shown + Text(")") if number.published and beside else shown
 
 
@@ -68,7 +71,7 @@ def markdown(grid: Grid) -> str:
     """Write for GitHub: a pipe table with the groups in the column heads, notes below."""
     letters = grid.letters
     heads = [f"{group.title} {column.head}".strip() for group in grid.groups for column in group.columns]
-    rows = [["Method", *map(_markdown_text, heads)], ["---", *["---:"] * len(heads)]]
+    rows = [[_markdown_text(grid.corner), *map(_markdown_text, heads)], ["---", *["---:"] * len(heads)]]
     for row in grid.rows:
         entries = [_entry(entry, letters, _MARKDOWN) for entry in row.entries]
         rows.append([_markdown_text(row.title) + _letters(row.notes, letters), *entries])
@@ -88,7 +91,7 @@ def html(grid: Grid) -> str:
     lines += [f"<caption>{escaping.escape(grid.caption)}</caption>", "<thead>"]
     if any(group.title for group in grid.groups):
         lines.append(f"<tr><th></th>{above}</tr>")
-    lines += [f"<tr><th>Method</th>{heads}</tr>", "</thead>", "<tbody>"]
+    lines += [f"<tr><th>{escaping.escape(grid.corner)}</th>{heads}</tr>", "</thead>", "<tbody>"]
     for row in grid.rows:
         cells = "".join(f"<td>{_entry(entry, letters, _HTML)}</td>" for entry in row.entries)
         kind = ' class="rule"' if row.rule else ""

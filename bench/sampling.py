@@ -62,7 +62,8 @@ def draw(
     method: Method[Any], dataset: Dataset, index: int, part: Part, samples: int, seed: int, device: torch.device
 ) -> Tensor:
     """Draw [K, 3, H, W] for one layout, from the random streams that the metrics use."""
-    layout = repeated(collate([dataset[index]], dataset.num_classes).layout.to(device), samples)
+    single = collate([dataset[index]], dataset.num_classes).layout.to(device)
+    layout = repeated(single, samples)
     draws = range(samples)
     if part.vary == "image":
         style = method.sample_style(layout, [stream(seed, index, "image", k) for k in draws])
@@ -70,7 +71,7 @@ def draw(
         base = method.sample_style(layout, [stream(seed, index, "base") for _ in draws])
         other = method.sample_style(layout, [stream(seed, index, part.vary, part.id, k) for k in draws])
         style = method.mix_styles(base, other, layout, part.region(layout))
-    return method.synthesize(layout, style)
+    return method.synthesize(single, style).expand(samples, -1, -1, -1)  # without styles there is one image
 
 
 def draw_row(

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
 import zipfile
 from collections.abc import Callable
 from contextlib import closing
@@ -128,9 +127,11 @@ class CellSetting:
             }
         )
         path = self.cache / f"reference-{key}.npz"
-        with contextlib.suppress(OSError, ValueError, KeyError, EOFError, zipfile.BadZipFile):  # absent or damaged
-            return Moments.load(path)
-        moments = self._moments(real, count, extractor)
+        try:
+            with path.open("rb") as file:
+                return Moments.load(file)  # type: ignore[arg-type]  # np.load takes open files as well
+        except (OSError, ValueError, KeyError, EOFError, zipfile.BadZipFile):  # absent or damaged
+            moments = self._moments(real, count, extractor)
         with whole_file(path) as file:
             moments.save(file)  # type: ignore[arg-type]  # np.savez takes open files as well
         return moments

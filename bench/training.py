@@ -9,8 +9,8 @@ import csv
 import io
 import json
 import math
-from collections.abc import Callable, Iterator
-from contextlib import AbstractContextManager, nullcontext
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any, Literal
@@ -25,8 +25,9 @@ from bench.datasets.base import Dataset
 from bench.files import write_text
 from bench.images import to_photos
 from bench.pictures import grid, paint_labels, save_png
+from bench.seeds import stream_seed
 from models._losses import PerceptualLoss
-from models._recipe import Objective, Recipe, initialise
+from models._recipe import Game, Player, Schedule, initialise
 from models.base import Layout, Method
 
 Report = Callable[[int, dict[str, float]], None]  # (step, losses of the step)
@@ -50,14 +51,14 @@ class Trainer:
     def __init__(
         self,
         method: Method[Any],
-        recipe: Recipe,
+        recipe: Schedule,
         dataset: Dataset,
         options: TrainingOptions,
         perceptual: PerceptualLoss | None = None,
     ) -> None:
         self.recipe, self.dataset, self.options = recipe, dataset, options
         sample = collate([dataset[0]], dataset.num_classes)
-        self.objective = Objective(method, recipe, method.planes(sample.layout).shape[1])
+        self.objective: Game = recipe.objective(method, method.planes(sample.layout).shape[1])
         initialise(self.objective, recipe.init_gain, stream(options.seed, "weights"))
         self.trained = nn.ModuleDict({"method": method, "discriminator": self.objective.discriminator})
         self.objective.perceptual = perceptual
@@ -103,9 +104,10 @@ class Trainer:
         for batch in self.batches():
             losses = self.train_step(batch)
             if bad := [name for name, value in losses.items() if not math.isfinite(value)]:
+                kept = self.options.folder / "last.pt"
                 raise UserError(
-                    f"Step {self.step}: the loss {bad[0]} is not finite. The last good checkpoint is "
-                    f"{self.options.folder / 'last.pt'}; try lower learning rates."
+                    f"Step {self.step + 1}: the loss {bad[0]} is not finite; try lower learning rates. "
+                    + (f"The last good checkpoint is {kept}." if kept.exists() else "There is no checkpoint yet.")
                 )
             self.step += 1
             report(self.step, losses)
@@ -118,19 +120,29 @@ class Trainer:
         self.save()
 
     def train_step(self, batch: Batch) -> dict[str, float]:
-        """Update generator and encoder, then the discriminator."""
-        factor = self.recipe.learning_rate_factor(1 + self.step // self.steps_per_epoch)
+        """Update generator and encoder, and the discriminator, in the order of their game."""
+        factor = self.recipe.rate_at(self.step, self.steps_per_epoch)
         for adam, rate in ((self.adam_g, self.recipe.lr_generator), (self.adam_d, self.recipe.lr_discriminator)):
             adam.param_groups[0]["lr"] = rate * factor
-        with self._autocast():
-            g = self.objective.generator_losses(batch.images, batch.layout, self._noise(batch.layout, "G"))
-        _update(self.adam_g, g)
-        with self._autocast():
-            d = self.objective.discriminator_losses(batch.images, batch.layout, self._noise(batch.layout, "D"))
-        _update(self.adam_d, d)
-        return {name: float(value.detach()) for name, value in (g | d).items()}
+        losses: dict[str, Tensor] = {}
+        with self._seeded_layers():
+            for player in self.objective.order:
+                with self._autocast():
+                    noise = self._noise(batch.layout, player)
+                    terms = self.objective.losses(player, batch.images, batch.layout, noise)
+                _update(self.adam_g if player == "G" else self.adam_d, terms)
+                losses |= terms
+        return {name: float(value.detach()) for name, value in losses.items()}
 
-    def _noise(self, layout: Layout, player: str) -> object:
+    @contextmanager
+    def _seeded_layers(self) -> Iterator[None]:
+        """Let layers that draw for themselves (dropout) follow from (seed, step) too; torch gives them no generator."""
+        device = self.options.device
+        with torch.random.fork_rng([device] if device.type == "cuda" else []):
+            torch.manual_seed(stream_seed(self.options.seed, "layers", self.step))
+            yield
+
+    def _noise(self, layout: Layout, player: Player) -> object:
         rngs = [stream(self.options.seed, "noise", self.step, player, n) for n in range(len(layout))]
         return self.objective.method.sample_style(layout, rngs)
 
@@ -160,7 +172,8 @@ class Trainer:
         """Continue from the folder's last checkpoint."""
         path = self.options.folder / "last.pt"
         if self.description() != (before := _read_description(self.options.folder)):
-            changed = sorted(key for key in before if before[key] != self.description().get(key))
+            now, then = _flat(self.description()), _flat(before)
+            changed = sorted(key for key in now | then if now.get(key) != then.get(key))
             raise UserError(
                 f"{path} belongs to a run with other settings ({', '.join(changed)}); repeat its command "
                 f"(see {self.options.folder / 'run.json'}) or start in another folder."
@@ -195,7 +208,7 @@ class Trainer:
         """Write a picture: per row a training item's layout, its photo, and six draws from the prior."""
         rows = []
         method = self.objective.method.eval()
-        for index in range(4):
+        for index in range(min(4, len(self.dataset))):
             item = self.dataset[index]
             layout = collate([item], self.dataset.num_classes).layout.to(self.options.device)
             rngs = [stream("grid", index, draw) for draw in range(6)]
@@ -210,6 +223,14 @@ def _update(adam: torch.optim.Optimizer, losses: dict[str, Tensor]) -> None:
     adam.zero_grad(set_to_none=True)
     torch.stack(list(losses.values())).sum().backward()  # type: ignore[no-untyped-call]
     adam.step()
+
+
+def _flat(described: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:
+    """Name every entry as `recipe.epochs` does, so that what differs can be said."""
+    flat: dict[str, Any] = {}
+    for key, value in described.items():
+        flat |= _flat(value, f"{prefix}{key}.") if isinstance(value, dict) else {prefix + key: value}
+    return flat
 
 
 def _read_description(folder: Path) -> dict[str, Any]:

@@ -12,7 +12,7 @@ import torch
 from torch import Tensor
 
 from metrics._pairs import choose_pairs
-from metrics._perceptual import PerceptualNetwork, distance_map, squared_distance
+from metrics._perceptual import PerceptualNetwork, distance_map, mean_squared_distance, squared_distance
 from metrics.base import Column, Metric, MetricSpec, Samples, Setting, View
 from metrics.protocol import RegionChoices
 
@@ -83,6 +83,8 @@ class RegionDiversity(Metric):
     def _masked_images(self, samples: Samples, mask: Tensor, fill: float) -> Tensor:
         masked = torch.where(mask[:, None, None], samples.fake, fill)
         embedded = samples.per_layout(self.network.embed(masked.flatten(0, 1)))  # [N, K, E]
+        if self.choices.pairs == "all":
+            return mean_squared_distance(embedded)
         distances = [squared_distance(embedded[:, i], embedded[:, j]) for i, j in self.pairs]
         return torch.stack(distances).mean(0)
 

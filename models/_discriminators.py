@@ -25,9 +25,7 @@ class MultiscaleDiscriminator(nn.Module):
     The convolution before the logits has stride 1, in SEAN 2.
     """
 
-    def __init__(
-        self, inputs: int, *, width: int = 64, layers: int = 4, scales: int = 2, last_stride: int = 1
-    ) -> None:
+    def __init__(self, inputs: int, *, width: int = 64, layers: int = 4, scales: int = 2, last_stride: int = 1) -> None:
         super().__init__()
         self.scales, self.layers = scales, layers
         for scale in range(scales):

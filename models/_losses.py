@@ -27,11 +27,6 @@ def least_squares(judged: Judgement, *, real: bool) -> Tensor:
     return torch.stack([(scale[-1].float() - float(real)).square().mean() for scale in judged]).sum()
 
 
-def least_squares(judged: Judgement, *, target: float) -> Tensor:
-    """Pull the logits to `target`; the scales add up (pix2pixHD)."""
-    return torch.stack([(scale[-1].float() - target).square().mean() for scale in judged]).sum()
-
-
 def feature_matching(fake: Judgement, real: Judgement, first: int = 0) -> Tensor:
     """Mean distance of the discriminator's features from stage `first` on: a sum over stages, a mean over scales."""
     terms = [

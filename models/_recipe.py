@@ -3,22 +3,39 @@
 from __future__ import annotations
 
 import math
+from abc import ABC, abstractmethod
 from dataclasses import dataclass
-from typing import Any, Protocol, runtime_checkable
+from typing import Any, Literal, Protocol, runtime_checkable
 
 import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from models._blocks.spectral import SpectralConv2d
-from models._discriminators import MultiscaleDiscriminator
-from models._losses import PerceptualLoss, feature_matching, hinge_discriminator, hinge_generator
+from models._blocks.spectral import Spectral
+from models._discriminators import MultiscaleDiscriminator, PlainDiscriminator
+from models._losses import (
+    Judgement,
+    PerceptualLoss,
+    feature_matching,
+    hinge_discriminator,
+    hinge_generator,
+    least_squares,
+)
 from models.base import Layout, Method
+
+Player = Literal["G", "D"]
 
 
 @dataclass(frozen=True)
-class Schedule:
-    """The part of a recipe that says how long and how fast, whatever the losses."""
+class Spread:
+    """Initial weights of one standard deviation, whatever the size of their layer."""
+
+    deviation: float
+
+
+@dataclass(frozen=True)
+class Schedule(ABC):
+    """What every recipe says, whatever the losses: how long, how fast, and from which weights."""
 
     batch: int = 32
     epochs: int = 100  # at the full rate
@@ -26,9 +43,15 @@ class Schedule:
     lr_generator: float = 1e-4  # generator and encoder share one Adam
     lr_discriminator: float = 4e-4
     betas: tuple[float, float] = (0.0, 0.9)
-    init_gain: float | None = 0.02  # of Xavier-normal weights; None = uniform, as torch's layers start
+    init_gain: float | Spread | None = 0.02  # of Xavier-normal weights; None = uniform, as torch's layers start
     flip: bool = True  # mirror half of the training items
     epoch_images: int | None = None  # images that count as an epoch; None = the whole training split
+    perceptual: float = 0.0  # weight of the VGG19 loss
+    perceptual_layers: tuple[float, ...] = (1 / 32, 1 / 16, 1 / 8, 1 / 4, 1.0)
+
+    @abstractmethod
+    def objective(self, method: Any, num_planes: int) -> Game:  # noqa: ANN401 - the recipe's own kind of method
+        """Build the losses for a method whose discriminator sees `num_planes` planes of the layout."""
 
     def learning_rate_factor(self, epoch: int) -> float:
         """Fraction of the initial rate in this epoch, counted from 1; the first decaying epoch still runs in full."""
@@ -44,15 +67,17 @@ class Schedule:
 class Recipe(Schedule):
     """SPADE's recipe (paper section 4 and released code), which GroupDNet and INADE follow; the defaults are theirs."""
 
+    adversarial: Literal["hinge", "least_squares"] = "hinge"
     feature_matching: float = 10.0
     first_matched: int = 0  # the first discriminator stage that is matched
     perceptual: float = 10.0
-    perceptual_layers: tuple[float, ...] = (1 / 32, 1 / 16, 1 / 8, 1 / 4, 1.0)
     pixel: float = 0.0  # L1 to the photo; not in the papers
     kl: float = 0.05  # per image on one GPU: the authors sum over the images of a GPU and average over GPUs
     images_per_gpu: int = 4
     discriminator_width: int = 64
     discriminator_layers: int = 4
+    discriminator_last_stride: int = 1  # of the convolution before the logits
+    discriminator_spectral: bool = True  # False: pix2pixHD's discriminator
     redraw_fake: bool = True  # the discriminator's step draws its own fakes, as the papers' code does
 
     def objective(self, method: Method[Any], num_planes: int) -> Objective:
@@ -80,20 +105,52 @@ TINY_RECIPE = Recipe(
 )
 
 
-class Objective(nn.Module):
-    """The losses of a recipe for one method; holds the discriminator and, if there is one, the perceptual network."""
+class Game(nn.Module, ABC):
+    """Two players' losses for one method; holds the discriminator and, if there is one, the perceptual network.
+
+    In a step of training each player in turn is asked for its terms, whose sum it then descends.
+    """
+
+    order: tuple[Player, ...] = ("G", "D")
+    discriminator: nn.Module
+
+    def __init__(self, method: Method[Any], perceptual: PerceptualLoss | None = None) -> None:
+        super().__init__()
+        self.method = method
+        self.perceptual = perceptual
+        self.fake: Tensor | None = None  # the generator step's images, for the log and for the D step
+
+    def losses(self, player: Player, images: Tensor, layout: Layout, noise: Any) -> dict[str, Tensor]:  # noqa: ANN401
+        """Weighted terms of one player; `noise` is the method's style of the prior, drawn for this player's step."""
+        terms = self.generator_losses if player == "G" else self.discriminator_losses
+        return terms(images, layout, noise)
+
+    @abstractmethod
+    def generator_losses(self, images: Tensor, layout: Layout, noise: Any) -> dict[str, Tensor]:  # noqa: ANN401
+        """Weighted terms for generator and encoder; names are those of the authors' logs."""
+
+    @abstractmethod
+    def discriminator_losses(self, images: Tensor, layout: Layout, noise: Any) -> dict[str, Tensor]:  # noqa: ANN401
+        """Terms for the discriminator."""
+
+
+class Objective(Game):
+    """The game of SPADE's family and of pix2pixHD."""
+
+    discriminator: MultiscaleDiscriminator
 
     def __init__(
         self, method: Method[Any], recipe: Recipe, num_planes: int, perceptual: PerceptualLoss | None = None
     ) -> None:
-        super().__init__()
-        self.method = method
+        super().__init__(method, perceptual)
         self.recipe = recipe
-        self.discriminator = MultiscaleDiscriminator(
-            num_planes + 3, width=recipe.discriminator_width, layers=recipe.discriminator_layers
+        build = MultiscaleDiscriminator if recipe.discriminator_spectral else PlainDiscriminator
+        self.discriminator = build(
+            num_planes + 3,
+            width=recipe.discriminator_width,
+            layers=recipe.discriminator_layers,
+            last_stride=recipe.discriminator_last_stride,
         )
-        self.perceptual = perceptual
-        self.fake: Tensor | None = None  # the generator step's images, for the log and for the D step
 
     def draw(self, images: Tensor, layout: Layout, noise: Any) -> tuple[Tensor, Tensor | None]:  # noqa: ANN401
         """Draw the training image: with the posterior's style where the method reads photos, else with the prior's."""
@@ -109,7 +166,7 @@ class Objective(nn.Module):
         self.fake = fake.detach()
         fakes, reals = self.discriminator.judge(self.method.planes(layout), fake, images)
         losses = {
-            "GAN": hinge_generator(fakes),
+            "GAN": self._fooling(fakes),
             "GAN_Feat": recipe.feature_matching * feature_matching(fakes, reals, recipe.first_matched),
         }
         if self.perceptual is not None and recipe.perceptual:
@@ -127,9 +184,17 @@ class Objective(nn.Module):
                 self.fake, _ = self.draw(images, layout, noise)
         fakes, reals = self.discriminator.judge(self.method.planes(layout), self.fake, images)
         return {
-            "D_Fake": hinge_discriminator(fakes, real=False),
-            "D_real": hinge_discriminator(reals, real=True),
+            "D_Fake": self._telling(fakes, real=False),
+            "D_real": self._telling(reals, real=True),
         }
+
+    def _fooling(self, fakes: Judgement) -> Tensor:
+        return hinge_generator(fakes) if self.recipe.adversarial == "hinge" else least_squares(fakes, real=True)
+
+    def _telling(self, judged: Judgement, *, real: bool) -> Tensor:
+        if self.recipe.adversarial == "hinge":
+            return hinge_discriminator(judged, real=real)
+        return 0.5 * least_squares(judged, real=real)
 
 
 @runtime_checkable
@@ -140,8 +205,11 @@ class HasTables(Protocol):
         """Draw them."""
 
 
-def initialise(network: nn.Module, gain: float | None, rng: torch.Generator) -> None:
-    """Draw Xavier-normal weights with `gain`, zero biases and random singular vectors, in the order of the names.
+_SCALE_DEVIATION = 0.02  # of a norm's own scales around 1, in every code base that has them
+
+
+def initialise(network: nn.Module, gain: float | Spread | None, rng: torch.Generator) -> None:
+    """Draw normal weights (Xavier's, or of one spread), zero biases and random singular vectors, in order of names.
 
     Without a gain, weights and biases are drawn as torch's layers do: uniformly, up to 1 / sqrt(inputs).
     """
@@ -149,12 +217,29 @@ def initialise(network: nn.Module, gain: float | None, rng: torch.Generator) -> 
         for _, module in sorted(network.named_modules()):
             if isinstance(module, HasTables):
                 module.reset_tables(rng)
-            if not isinstance(module, nn.Conv2d | nn.Linear):
+            if isinstance(module, nn.BatchNorm2d) and module.affine:
+                module.weight.copy_(1 + _SCALE_DEVIATION * torch.randn(module.weight.shape, generator=rng))
+            if not isinstance(module, nn.Conv2d | nn.ConvTranspose2d | nn.Linear):
                 continue
-            weight = module.weight_orig if isinstance(module, SpectralConv2d) else module.weight
-            fans = (weight.shape[0] + weight.shape[1]) * math.prod(weight.shape[2:])
-            weight.copy_(gain * math.sqrt(2.0 / fans) * torch.randn(weight.shape, generator=rng))
-            if module.bias is not None:
-                module.bias.zero_()
-            if isinstance(module, SpectralConv2d):
+            weight = module.weight_orig if isinstance(module, Spectral) else module.weight
+            if gain is None:
+                _draw_uniform(weight, module.bias, rng)
+            else:
+                _draw_normal(weight, module.bias, gain, rng)
+            if isinstance(module, Spectral):
                 module.weight_u.copy_(F.normalize(torch.randn(module.weight_u.shape, generator=rng), dim=0))
+
+
+def _draw_normal(weight: Tensor, bias: Tensor | None, gain: float | Spread, rng: torch.Generator) -> None:
+    fans = (weight.shape[0] + weight.shape[1]) * math.prod(weight.shape[2:])
+    deviation = gain.deviation if isinstance(gain, Spread) else gain * math.sqrt(2.0 / fans)
+    weight.copy_(deviation * torch.randn(weight.shape, generator=rng))
+    if bias is not None:
+        bias.zero_()
+
+
+def _draw_uniform(weight: Tensor, bias: Tensor | None, rng: torch.Generator) -> None:
+    bound = 1 / math.sqrt(weight[0].numel())
+    for values in (weight, bias):
+        if values is not None:
+            values.copy_(bound * (2 * torch.rand(values.shape, generator=rng) - 1))

@@ -193,7 +193,7 @@ class Inade(Method[InadeStyle]):
         return semantic_planes(layout, edges=True)
 
     def sample_style(self, layout: Layout, rngs: Sequence[torch.Generator]) -> InadeStyle:
-        """Draw the start vector, then noise for the layout's own instances, whatever its neighbours in the batch hold."""
+        """Draw the start vector, then noise for the layout's own instances, whatever its neighbours hold."""
         noise = torch.zeros(len(layout), layout.num_instances, 2, self.config.noise_size)
         starts = []
         for row, instances, rng in zip(noise, layout.instances, rngs, strict=True):

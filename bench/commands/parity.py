@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import sys
 from collections import Counter
 from fnmatch import fnmatch
 from pathlib import Path
@@ -38,6 +39,7 @@ def command(context: click.Context, folder: Path, *, only: str, strict: bool, as
 
     width = max(map(len, found))
     verdicts: list[Verdict] = []
+    lines = None if sys.stdout.isatty() else sys.stdout  # a live bar would take lines for a pipe to its own stream
     with progress_bar() as progress:
         task = progress.add_task("goldens", total=len(found), status="")
         for name, path in found.items():
@@ -45,7 +47,7 @@ def command(context: click.Context, folder: Path, *, only: str, strict: bool, as
             verdicts.append(judge(path, name, folder))
             progress.advance(task)
             if not as_json:
-                click.echo(_line(verdicts[-1], width))
+                click.echo(_line(verdicts[-1], width), file=lines)
     counts = Counter(verdict.status for verdict in verdicts)
     if as_json:
         click.echo(json.dumps([verdict.json() for verdict in verdicts], indent=1))

@@ -23,6 +23,7 @@ from bench.devices import choose_device
 from bench.files import sha256_of, write_text
 from bench.options import (
     FOLDER,
+    POSITIVE,
     data_root_option,
     debug_option,
     device_option,
@@ -35,19 +36,19 @@ from bench.training import Trainer, TrainingOptions
 from bench.weight_files import verified
 from models import METHODS
 from models._losses import PerceptualLoss
-from models._recipe import Recipe
+from models._recipe import Recipe, Schedule
 from models.base import MethodSpec
 
 
-def choose_recipe(spec: MethodSpec[Any], dataset: str, preset: Preset) -> Recipe:
+def choose_recipe(spec: MethodSpec[Any], dataset: str, preset: Preset) -> Schedule:
     """Find how a method is trained on a data set."""
     if spec.tiny_recipe is None:
         raise UserError(f"{spec.title} has nothing to train.")
-    recipe: Recipe = spec.tiny_recipe if preset == "tiny" else spec.recipes.get(dataset, Recipe())
+    recipe: Schedule = spec.tiny_recipe if preset == "tiny" else spec.recipes.get(dataset, Recipe())
     return recipe
 
 
-def load_perceptual(recipe: Recipe, root: Path, *, wanted: bool) -> PerceptualLoss | None:
+def load_perceptual(recipe: Schedule, root: Path, *, wanted: bool) -> PerceptualLoss | None:
     """Load VGG19 for the perceptual loss, where the recipe has one and the user has not turned it off."""
     if not recipe.perceptual or not wanted:
         return None
@@ -86,9 +87,9 @@ def export(trainer: Trainer, seconds: float) -> Path:
 @data_root_option
 @click.option("--out", type=FOLDER, help="Run folder [default: runs/METHOD-DATASET-SEED].")
 @seed_option
-@click.option("--epochs", type=int, help="Epochs at the full rate [default: the recipe's].")
-@click.option("--decay-epochs", type=int, help="Epochs of linear decay [default: the recipe's].")
-@click.option("--batch-size", type=int, help="Images per step [default: the recipe's].")
+@click.option("--epochs", type=click.IntRange(min=0), help="Epochs at the full rate [default: the recipe's].")
+@click.option("--decay-epochs", type=click.IntRange(min=0), help="Epochs of linear decay [default: the recipe's].")
+@click.option("--batch-size", type=POSITIVE, help="Images per step [default: the recipe's].")
 @device_option
 @click.option(
     "--precision",
@@ -131,15 +132,17 @@ def command(
     config = choose_config(spec, dataset, preset)
     chosen: dict[str, Any] = {"epochs": epochs, "decay_epochs": decay_epochs, "batch": batch_size}
     recipe = replace(recipe, **{key: value for key, value in chosen.items() if value is not None})
+    if recipe.epochs + recipe.decay_epochs == 0:
+        raise UserError("There is nothing to train: give at least one of --epochs and --decay-epochs.")
     folder = out or Path("runs") / f"{name}-{dataset}-{seed}"
+    if not resume and (folder / "last.pt").exists():
+        raise UserError(f"{folder} already holds a run: continue it with --resume, or name another folder with --out.")
     items: Dataset = data.open("train", data_root)
     options = TrainingOptions(folder, seed, choose_device(device), precision)  # type: ignore[arg-type]
     perceptual = load_perceptual(recipe, weights_root, wanted=not no_perceptual)
     trainer = Trainer(spec.build(config), recipe, items, options, perceptual)
     if resume:
         trainer.resume()
-    elif (folder / "last.pt").exists():
-        raise UserError(f"{folder} already holds a run: continue it with --resume, or name another folder with --out.")
     start = time.perf_counter()
     with progress_bar() as progress:
         task = progress.add_task(

@@ -61,10 +61,10 @@ class Golden:
 
     @property
     def network(self) -> str:
-        """Which network it is of; a training step in whatever spelling is "training_step"."""
+        """Which network it is of, or ""; a training step in whatever spelling is "training_step"."""
         if self.meta.get("kind") == "training_step":
             return "training_step"
-        return str(self.meta.get("network", "")).replace(" ", "_")
+        return str(self.meta.get("network") or "").replace(" ", "_")
 
     def mapping(self, name: str) -> Mapping[str, Json]:
         """Read a field that is an object."""

@@ -50,7 +50,7 @@ def judge(path: Path, name: str, folder: Path) -> Verdict:
         return Verdict(name, status, detail or str(worst), time.perf_counter() - start, worst, len(results))
 
     try:
-        if not path.resolve().is_relative_to(folder.resolve()):
+        if not all(file.resolve().is_relative_to(folder.resolve()) for file in (path, path.with_suffix(".npz"))):
             raise GoldenError("a link that leads out of the folder")
         golden = Golden.read(path)
         place = _adapter_of(golden)
@@ -89,5 +89,8 @@ def _promised(golden: Golden) -> set[str]:
     """Name every value that a golden lists for comparison."""
     names = set(golden.names("outputs"))
     for part, values in golden.mapping("losses").items() if "losses" in golden.meta else ():
-        names |= {f"{part} {name}" for name, value in values.items() if is_compared(name, value)}
+        if isinstance(values, dict):
+            names |= {f"{part} {name}" for name, value in values.items() if is_compared(name, value)}
+        else:
+            names.add(part)
     return names

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
@@ -35,9 +34,9 @@ class HalvingDiscriminator(nn.Module):
         for scale, name in enumerate(self.scales):
             self.add_module(name, PatchScale(inputs, width // 2**scale, layers))
 
-    def forward(self, *pictures: Tensor) -> Judgement:
-        """Judge pictures [N, C, H, W], channel after channel: the logits of both scales."""
-        x, results = torch.cat(pictures, 1), []
+    def forward(self, x: Tensor) -> Judgement:
+        """Judge pictures [N, C, H, W]: the logits of both scales."""
+        results = []
         for name in self.scales:
             results.append([self.get_submodule(name)(x)])
             x = F.avg_pool2d(x, 3, stride=2, padding=1, count_include_pad=False)

@@ -108,7 +108,11 @@ class UnetMethod(Method[Tensor]):
         """Draw z."""
         return torch.stack([torch.randn(self.config.z_size, generator=rng) for rng in rngs]).to(layout.labels.device)
 
+    def draw(self, layout: Layout, style: Tensor) -> Tensor:
+        """Draw images at the network's size."""
+        images: Tensor = self.generator(self.planes(layout), style)
+        return images
+
     def synthesize(self, layout: Layout, style: Tensor) -> Tensor:
         """Draw images, and stretch them to the layout's size as the authors' test script does."""
-        height, width = layout.labels.shape[1:]
-        return stretched(self.generator(self.planes(layout), style), height, width)
+        return stretched(self.draw(layout, style), *layout.labels.shape[1:])

@@ -6,7 +6,7 @@ import pytest
 import torch
 from drawn_samples import draw_samples, take
 
-from metrics._perceptual import squared_distance
+from metrics._perceptual import mean_squared_distance, squared_distance
 from metrics.base import Samples
 from metrics.protocol import derive
 from metrics.region_diversity import MCSD, MCSD_PD, MISD, MISD_PD
@@ -145,3 +145,10 @@ def test_images_without_a_region_are_refused(setting):
     samples.region = None
     with pytest.raises(ValueError, match="mcsd and mocd"):
         MCSD.build(setting).update(samples)
+
+
+def test_the_average_over_all_pairs_equals_pair_by_pair():
+    embedded = torch.randn(3, 5, 40, generator=torch.Generator().manual_seed(0))
+    pairs = [squared_distance(embedded[:, i], embedded[:, j]) for i in range(5) for j in range(i)]
+    torch.testing.assert_close(mean_squared_distance(embedded).float(), torch.stack(pairs).mean(0), rtol=1e-6, atol=0)
+    assert mean_squared_distance(embedded[:, :1].expand(-1, 5, -1)).eq(0).all()

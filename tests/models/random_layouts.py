@@ -41,6 +41,10 @@ def _values(name, noise):
 
 
 def _find_singular_vectors(module):
-    u, _, v = torch.linalg.svd(module.weight_orig.flatten(1), full_matrices=False)
-    module.weight_u.copy_(u[:, 0])
-    module.weight_v.copy_(v[0])
+    weight = module.weight_orig
+    if len(weight) != len(module.weight_u):  # a transposed convolution's outputs come second
+        weight = weight.transpose(0, 1)
+    matrix = weight.flatten(1)
+    for _ in range(10):
+        module.weight_v.copy_(torch.nn.functional.normalize(matrix.T @ module.weight_u, dim=0))
+        module.weight_u.copy_(torch.nn.functional.normalize(matrix @ module.weight_v, dim=0))
