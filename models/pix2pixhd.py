@@ -60,7 +60,7 @@ def _norm(config: Pix2PixHDConfig, channels: int) -> nn.Module:
     return nn.BatchNorm2d(channels) if config.norm == "batch" else nn.InstanceNorm2d(channels)
 
 
-def _convolution(config: Pix2PixHDConfig, conv: nn.Module, channels: int) -> list[nn.Module]:
+def _normalized(config: Pix2PixHDConfig, conv: nn.Module, channels: int) -> list[nn.Module]:
     """A convolution and its norm: two layers of the original, one nested layer in SPADE's repository."""
     pair = (conv, _norm(config, channels))
     return list(pair) if config.original else [_Chain(*pair)]
@@ -73,7 +73,7 @@ def _conv(config: Pix2PixHDConfig, inputs: int, outputs: int, kernel: int, *, st
         if config.original
         else SpectralConv2d(inputs, outputs, kernel, stride=stride, padding=padding, bias=False)
     )
-    return _convolution(config, conv, outputs)
+    return _normalized(config, conv, outputs)
 
 
 def _doubling(config: Pix2PixHDConfig, inputs: int, outputs: int) -> list[nn.Module]:
@@ -82,7 +82,7 @@ def _doubling(config: Pix2PixHDConfig, inputs: int, outputs: int) -> list[nn.Mod
         if config.original
         else SpectralConvTranspose2d(inputs, outputs, bias=False)
     )
-    return _convolution(config, conv, outputs)
+    return _normalized(config, conv, outputs)
 
 
 class Residual(nn.Module):

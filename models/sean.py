@@ -93,8 +93,8 @@ class StyledNorm(nn.Module):
         beta = beta[:, None]
         if self.styled:
             painted = self._painted(condition, x.shape[2], x.shape[3])
-            gamma = torch.lerp(gamma, self.conv_gamma(painted).view_as(normalized), self.blending_gamma.sigmoid())
-            beta = torch.lerp(beta, self.conv_beta(painted).view_as(normalized), self.blending_beta.sigmoid())
+            gamma = gamma + self.blending_gamma.sigmoid() * (self.conv_gamma(painted).view_as(normalized) - gamma)
+            beta = beta + self.blending_beta.sigmoid() * (self.conv_beta(painted).view_as(normalized) - beta)
         return torch.addcmul(normalized + beta, normalized, gamma).flatten(0, 1)
 
     def _painted(self, condition: _Condition, height: int, width: int) -> Tensor:

@@ -9,6 +9,7 @@ from dataclasses import astuple, is_dataclass
 import pytest
 import torch
 
+from bench import batches
 from bench.batches import read_ahead
 from bench.catalog import methods, resolve
 from bench.datasets.paperdolls import open_paperdolls2
@@ -214,7 +215,9 @@ def test_workers_change_no_bit():
         assert all(torch.equal(image, others[key]) for key, image in images.items())
 
 
-def test_items_come_in_order_whichever_thread_is_faster():
+@pytest.mark.parametrize("ahead", [2, 32])
+def test_items_come_in_order_whichever_thread_is_faster(monkeypatch, ahead):
+    monkeypatch.setattr(batches, "AHEAD", ahead)
     dataset = Counted(delay=0.01)
     keys = [item.key for item in read_ahead(dataset, [5, 4, 3, 2, 1, 0], 3)]
     assert keys == [f"val_{index:05d}" for index in (5, 4, 3, 2, 1, 0)]

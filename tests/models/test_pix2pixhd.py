@@ -230,6 +230,23 @@ MILLIONS = {
 }
 
 
+def test_layers_are_numbered_as_in_the_authors_files():
+    convs = {
+        name: [layer for layer, module in on_meta(name, "deepfashion").generator.named_modules() if is_conv(module)]
+        for name in ("pix2pixhd", "pix2pixhd-original")
+    }
+    blocks = [f"model.{n}.conv_block.{m}.0" for n in range(11, 20) for m in (1, 4)]
+    down, up = [f"model.{n}.0" for n in (1, 3, 5, 7, 9)], [f"model.{n}.0" for n in (20, 22, 24, 26)]
+    assert convs["pix2pixhd"] == [*down, *blocks, *up, "model.29"]
+    blocks = [f"model.{n}.conv_block.{m}" for n in range(16, 25) for m in (1, 5)]
+    down, up = [f"model.{n}" for n in (1, 4, 7, 10, 13)], [f"model.{n}" for n in (25, 28, 31, 34)]
+    assert convs["pix2pixhd-original"] == [*down, *blocks, *up, "model.38"]
+
+
+def is_conv(module):
+    return isinstance(module, nn.Conv2d | nn.ConvTranspose2d)
+
+
 @pytest.mark.parametrize(("name", "dataset"), MILLIONS)
 def test_generator_has_the_parameters_of_the_authors_code(name, dataset):
     count = sum(parameter.numel() for parameter in on_meta(name, dataset).generator.parameters())
