@@ -15,6 +15,7 @@ from bench.checkpoints import load_into, read_weights
 from bench.files import sha256_of
 from bench.plan import Preset
 from bench.weight_files import SHIPPED
+from models._blocks.spectral import fold_spectral
 from models._recipe import initialise
 from models.base import Method, MethodSpec
 
@@ -96,4 +97,5 @@ def build_method(spec: MethodSpec[Any], config: object, weights: MethodWeights, 
         part: nn.Module = method.get_submodule(network) if network else method
         load_into(part, read_weights(path), path)
     method.eval().requires_grad_(False)
+    fold_spectral(method)
     return method.to(device, memory_format=torch.channels_last)  # type: ignore[call-overload,no-any-return]

@@ -46,15 +46,19 @@ class AlexNet(PerceptualNetwork):
         state = {key: value for key, value in read_state(path).items() if not key.startswith("classifier.")}
         return load_frozen(cls(linear_layers()), state, path)
 
-    def taps(self, images: Tensor) -> list[Tensor]:
-        """Return the five ReLUs' outputs, unit length per position and weighted."""
+    def stages(self, images: Tensor) -> list[Tensor]:
+        """Return the five ReLUs' outputs."""
         x = (images - self.get_buffer("shift")) / self.get_buffer("scale")
-        taps: list[Tensor] = []
+        outputs = []
         for index, layer in enumerate(self.features):
             x = layer(x)
             if index in _TAPPED:
-                taps.append(unit_length(x) * self.get_buffer(f"root{len(taps)}"))
-        return taps
+                outputs.append(x)
+        return outputs
+
+    def taps_of(self, stages: Sequence[Tensor]) -> list[Tensor]:
+        """Scale them to unit length per position, times the root of the linear layers' weights."""
+        return [unit_length(stage) * self.get_buffer(f"root{layer}") for layer, stage in enumerate(stages)]
 
     def forward(self, images: Tensor) -> Tensor:
         """Return the embeddings."""

@@ -40,20 +40,24 @@ class PaperdollsFeatures(PerceptualNetwork):
 
     def pooled(self, images: Tensor) -> Tensor:
         """Average the last two stages over space, [M, D]; `fid_scale` is the deviation of these numbers."""
-        return torch.cat([stage.mean((2, 3)) for stage in self.stages(images)[-2:]], dim=1)
+        return _pool(self.stages(images))
 
-    def fid_features(self, images: Tensor) -> Tensor:
-        """Scale the pooled features so that real images have a total variance of one, [M, D]."""
+    def fid_of(self, stages: Sequence[Tensor]) -> Tensor:
+        """Pool and scale so that real images have a total variance of one: what FID-pd compares, [M, D]."""
         scale: Tensor = self.fid_scale * len(self.fid_scale) ** 0.5
-        return self.pooled(images) / scale
+        return _pool(stages) / scale
 
-    def taps(self, images: Tensor) -> list[Tensor]:
-        """Return all stages, unit length per position; every channel weighs 1."""
-        return [unit_length(stage) for stage in self.stages(images)]
+    def taps_of(self, stages: Sequence[Tensor]) -> list[Tensor]:
+        """Scale all stages to unit length per position; every channel weighs 1."""
+        return [unit_length(stage) for stage in stages]
 
     def forward(self, images: Tensor) -> Tensor:
         """Return what FID-pd compares, as Inception does for FID."""
-        return self.fid_features(images)
+        return self.fid_of(self.stages(images))
+
+
+def _pool(stages: Sequence[Tensor]) -> Tensor:
+    return torch.cat([stage.mean((2, 3)) for stage in stages[-2:]], dim=1)
 
 
 def _stage(inputs: int, outputs: int, stride: int) -> nn.Sequential:

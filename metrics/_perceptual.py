@@ -16,15 +16,31 @@ def unit_length(features: Tensor) -> Tensor:
 
 
 class PerceptualNetwork(nn.Module, ABC):
-    """Give images the features whose squared differences are their LPIPS distance."""
+    """Give images the features whose squared differences are their LPIPS distance.
+
+    The network runs in `stages`; what is made of their outputs is apart, so that metrics can share one run.
+    """
 
     @abstractmethod
+    def stages(self, images: Tensor) -> list[Tensor]:
+        """Run the network: the outputs [M, C, h, w] of the layers that are compared."""
+
+    @abstractmethod
+    def taps_of(self, stages: Sequence[Tensor]) -> list[Tensor]:
+        """Scale the outputs to unit length per position, times sqrt(channel weight)."""
+
+    def embed_of(self, stages: Sequence[Tensor]) -> Tensor:
+        """Make vectors [M, E] of them; the squared Euclidean distance of two is the LPIPS distance of their images."""
+        taps = self.taps_of(stages)
+        return torch.cat([tap.flatten(1) / (tap.shape[2] * tap.shape[3]) ** 0.5 for tap in taps], dim=1)
+
     def taps(self, images: Tensor) -> list[Tensor]:
-        """Return each layer's features [M, C, h, w]: unit length per position, then times sqrt(channel weight)."""
+        """Run the network and scale its outputs."""
+        return self.taps_of(self.stages(images))
 
     def embed(self, images: Tensor) -> Tensor:
-        """Return vectors [M, E]; the squared Euclidean distance of two is the LPIPS distance of their images."""
-        return torch.cat([tap.flatten(1) / (tap.shape[2] * tap.shape[3]) ** 0.5 for tap in self.taps(images)], dim=1)
+        """Run the network and make vectors of its outputs."""
+        return self.embed_of(self.stages(images))
 
 
 def squared_distance(a: Tensor, b: Tensor) -> Tensor:

@@ -2,8 +2,13 @@
 
 from __future__ import annotations
 
-import torch
+from collections.abc import Callable
+from typing import Any, cast
 
+import torch
+from torch import Tensor
+
+from metrics._paperdolls import PaperdollsFeatures
 from metrics.base import Column, Extractor, Metric, MetricSpec, Samples, Setting, View
 from metrics.moments import Moments
 
@@ -11,10 +16,13 @@ from metrics.moments import Moments
 class FrechetInceptionDistance(Metric):
     """Keep the moments of every noise run; image r of each layout belongs to run r."""
 
-    def __init__(self, column: str, extractor: Extractor, reference: Moments, runs: int) -> None:
+    def __init__(
+        self, column: str, network: Extractor, head: Callable[[Any], Tensor], reference: Moments, runs: int
+    ) -> None:
         super().__init__(View("image", runs))
         self.column = column
-        self.extractor = extractor  # images [M, 3, H, W] -> [M, D]
+        self.network = network  # other metrics may share its run
+        self.head = head  # makes features [M, D] of what the network gives
         self.reference = reference
         size = len(reference.sum)
         self.add_sum("count", runs)
@@ -23,7 +31,7 @@ class FrechetInceptionDistance(Metric):
 
     def update(self, samples: Samples) -> None:
         """Add every run's features."""
-        features = samples.per_layout(samples.once(self.extractor))  # [N, R, D]
+        features = samples.per_layout(self.head(samples.once(self.network)))  # [N, R, D]
         for run in range(self.view.samples):
             moments = Moments.of(features[:, run])
             self.sums["count"][run] += moments.count
@@ -60,15 +68,14 @@ def _check(moments: Moments, name: str) -> None:
 
 
 def _inception(setting: Setting) -> FrechetInceptionDistance:
-    return FrechetInceptionDistance(
-        "fid", setting.extractor("inception"), setting.reference("inception"), setting.protocol.repeats
-    )
+    network, reference = setting.extractor("inception"), setting.reference("inception")
+    return FrechetInceptionDistance("fid", network, lambda features: features, reference, setting.protocol.repeats)
 
 
 def _paperdolls(setting: Setting) -> FrechetInceptionDistance:
-    return FrechetInceptionDistance(
-        "fid_pd", setting.extractor("paperdolls"), setting.reference("paperdolls"), setting.protocol.repeats
-    )
+    network = cast(PaperdollsFeatures, setting.extractor("paperdolls"))
+    reference = setting.reference("paperdolls")
+    return FrechetInceptionDistance("fid_pd", network.stages, network.fid_of, reference, setting.protocol.repeats)
 
 
 FID = MetricSpec("fid", 1, (Column("fid", "FID", "lower", 2),), _inception, needs=("inception_fid",))

@@ -28,7 +28,7 @@ class LpipsDiversity(Metric):
 
     def update(self, samples: Samples) -> None:
         """Add the distances of every label map's pairs."""
-        embedded = samples.per_layout(samples.once(self.network.embed))  # [N, K, E]
+        embedded = samples.per_layout(self.network.embed_of(samples.once(self.network.stages)))  # [N, K, E]
         distances = torch.stack([squared_distance(embedded[:, i], embedded[:, j]) for i, j in self.pairs])  # [P, N]
         self.sums["distance"] += distances.cpu().double().sum(1)
         self.sums["layouts"] += len(embedded)
@@ -49,7 +49,7 @@ class LpipsToPhoto(Metric):
 
     def update(self, samples: Samples) -> None:
         """Add the distance of every image to its layout's photo."""
-        embedded = samples.per_layout(samples.once(self.network.embed))  # [N, R, E]
+        embedded = samples.per_layout(self.network.embed_of(samples.once(self.network.stages)))  # [N, R, E]
         photos = self.network.embed(samples.real)[:, None]  # [N, 1, E]
         self.sums["distance"] += squared_distance(embedded, photos).cpu().double().sum(0)
         self.sums["layouts"] += len(photos)

@@ -90,7 +90,7 @@ class RegionDiversity(Metric):
 
     def _mean_map(self, samples: Samples) -> Tensor:
         """Average the pairs' distance maps, [N, H, W]."""
-        taps = [samples.per_layout(tap) for tap in samples.once(self.network.taps)]
+        taps = [samples.per_layout(tap) for tap in self.network.taps_of(samples.once(self.network.stages))]
         size = samples.fake.shape[-2:]
         total = samples.fake.new_zeros(len(samples.fake), *size)
         for i, j in self.pairs:

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from itertools import pairwise
 from typing import Any, Literal
 
 import torch
@@ -18,13 +19,11 @@ from torch.nn import functional as F
 from models._blocks.colours import spread_colours, stretched
 from models._blocks.lookup import nearest_ids
 from models._blocks.patches import HalvingDiscriminator
-from models._blocks.spatial import Planes
 from models._blocks.unet import UnetConfig, UnetMethod
 from models._discriminators import PlainDiscriminator
 from models._losses import PerceptualLoss, least_squares
 from models._recipe import Game, Schedule
 from models.base import Layout, Method, MethodSpec, semantic_planes
-from models.pix2pixhd import Pix2PixHDConfig, Pix2PixHDGenerator
 
 
 class Dscgan(UnetMethod):
@@ -44,35 +43,48 @@ class DscganHdConfig:
     blocks: int = 8
 
 
+class Refinement(nn.Module):
+    """Two convolutions over reflected borders, added to their input."""
+
+    def __init__(self, channels: int) -> None:
+        super().__init__()
+        first, second = (nn.Conv2d(channels, channels, 3) for _ in range(2))
+        self.conv_block = nn.Sequential(
+            nn.ReflectionPad2d(1), *_normalized(first), nn.ReflectionPad2d(1), second, nn.InstanceNorm2d(channels)
+        )
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Refine x [N, C, h, w]."""
+        refined: Tensor = x + self.conv_block(x)
+        return refined
+
+
+def _normalized(conv: nn.Conv2d | nn.ConvTranspose2d) -> tuple[nn.Module, ...]:
+    return conv, nn.InstanceNorm2d(conv.out_channels), nn.ReLU()
+
+
 class DscganHdGenerator(nn.Module):
-    """pix2pixHD's generator, cut open in front of its residual blocks, where z joins the features."""
+    """netG of the authors' Cityscapes file: down, z beside the features, residual blocks, and up again."""
 
     def __init__(self, config: DscganHdConfig) -> None:
         super().__init__()
-        whole = Pix2PixHDGenerator(
-            Pix2PixHDConfig(
-                config.num_classes,
-                edges=True,
-                base=config.base,
-                downsamplings=config.downsamplings,
-                blocks=config.blocks,
-                original=True,
-            )
-        ).model
-        cut = 4 + 3 * config.downsamplings  # a padding, then convolution, norm and ReLU of every size
-        self.pre_model = type(whole)(*whole[:cut])
-        self.after_model = type(whole)(*whole[cut:])
-        channels = config.base * 2**config.downsamplings
-        self.fuse_z_layer = nn.Sequential(
-            nn.Conv2d(channels + config.z_size, channels, 3, padding=1), nn.InstanceNorm2d(channels), nn.ReLU()
-        )
+        widths = [config.base * 2**number for number in range(config.downsamplings + 1)]
+        layers: list[nn.Module] = [nn.ReflectionPad2d(3), *_normalized(nn.Conv2d(config.num_classes + 1, widths[0], 7))]
+        for narrow, wide in pairwise(widths):
+            layers += _normalized(nn.Conv2d(narrow, wide, 3, stride=2, padding=1))
+        self.pre_model = nn.Sequential(*layers)
+        fused = nn.Conv2d(widths[-1] + config.z_size, widths[-1], 3, padding=1)
+        self.fuse_z_layer = nn.Sequential(*_normalized(fused))
+        layers = [Refinement(widths[-1]) for _ in range(config.blocks)]
+        for wide, narrow in pairwise(reversed(widths)):
+            layers += _normalized(nn.ConvTranspose2d(wide, narrow, 3, stride=2, padding=1, output_padding=1))
+        self.after_model = nn.Sequential(*layers, nn.ReflectionPad2d(3), nn.Conv2d(widths[0], 3, 7), nn.Tanh())
 
     def forward(self, planes: Tensor, z: Tensor) -> Tensor:
         """Draw for label planes with the edges [N, P, H, W] and codes z [N * K, Z]: [N * K, 3, H, W]."""
-        labels = Planes(planes)
-        features = self.pre_model(planes, labels).repeat_interleave(len(z) // len(planes), 0)
+        features = self.pre_model(planes).repeat_interleave(len(z) // len(planes), 0)
         tiled = z[:, :, None, None].expand(-1, -1, *features.shape[2:])
-        images: Tensor = self.after_model(self.fuse_z_layer(torch.cat([features, tiled], 1)), labels)
+        images: Tensor = self.after_model(self.fuse_z_layer(torch.cat([features, tiled], 1)))
         return images
 
 
@@ -245,5 +257,6 @@ DSCGAN_HD: MethodSpec[Any] = replace(
         "cityscapes": DscganRecipe(batch=3, pixel=0.0, perceptual=10.0, diversity=10.0, discriminator="pix2pixhd")
     },
     tiny_recipe=replace(_TINY_RECIPE, discriminator="pix2pixhd"),
-    note="The authors' own Cityscapes network, 512x1024; the papers compare the U-Net.",
+    note="The authors' own Cityscapes network, 512x1024; the papers compare the U-Net. Its released file, "
+    "netG_latest_*_inter_*.pth, is looked for as netG_latest.pth.",
 )

@@ -21,8 +21,6 @@ from models._blocks.spectral import SpectralConv2d, SpectralConvTranspose2d
 from models._recipe import TINY_RECIPE, Recipe, Spread
 from models.base import Layout, Method, MethodSpec, semantic_planes
 
-_HIDDEN = 128  # channels between the planes and gamma, beta of the variant with SPADE
-
 
 @dataclass(frozen=True)
 class Pix2PixHDConfig:
@@ -35,6 +33,7 @@ class Pix2PixHDConfig:
     base: int = 64  # channels at full resolution
     downsamplings: int = 4
     blocks: int = 9
+    hidden: int = 128  # channels between the planes and gamma, beta of the variant with SPADE
     norm: Literal["instance", "batch", "spade"] = "instance"  # only batch norm has weights of its own
     original: bool = False  # the network of pix2pixHD's repository, not SPADE's
     concatenated: bool = False  # every residual block reads the label planes beside its features
@@ -56,7 +55,7 @@ class _Chain(nn.Sequential):
 
 def _norm(config: Pix2PixHDConfig, channels: int) -> nn.Module:
     if config.norm == "spade":
-        return SpatialNorm(channels, config.planes, _HIDDEN)
+        return SpatialNorm(channels, config.planes, config.hidden)
     return nn.BatchNorm2d(channels) if config.norm == "batch" else nn.InstanceNorm2d(channels)
 
 
@@ -160,7 +159,7 @@ _CONFIGS: Mapping[str, Pix2PixHDConfig] = {
     "deepfashion": Pix2PixHDConfig(8),
     "deepfashion2": Pix2PixHDConfig(8),
 }
-_TINY = Pix2PixHDConfig(8, 64, 64, base=16, downsamplings=3, blocks=4)
+_TINY = Pix2PixHDConfig(8, 64, 64, base=16, downsamplings=3, blocks=4, hidden=32)
 _RECIPE = Recipe(
     batch=1,
     lr_generator=2e-4,

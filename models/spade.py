@@ -169,6 +169,5 @@ VSPADE = MethodSpec(
     tiny=replace(_TINY, z_size=64, encoder=ImageEncoder(64, (16, 32, 64, 128), normalized=False)),
     recipes=_RECIPES,
     tiny_recipe=replace(TINY_RECIPE, kl=0.1),
-    note="No trained weights were ever released for VSPADE.",
     files={"generator": ("latest_net_G.pth",), "encoder": ("latest_net_E.pth",)},
 )

@@ -17,6 +17,7 @@ class Spectral(nn.Module):
     weight_orig: nn.Parameter
     weight_u: Tensor
     weight_v: Tensor
+    folded: Tensor | None  # the divided weight, where it cannot change any more
 
     @staticmethod
     def as_matrix(weight: Tensor) -> Tensor:
@@ -31,12 +32,15 @@ class Spectral(nn.Module):
         rows, columns = self.as_matrix(weight).shape
         self.register_buffer("weight_u", F.normalize(torch.ones(rows), dim=0))
         self.register_buffer("weight_v", F.normalize(torch.ones(columns), dim=0))
+        self.register_buffer("folded", None, persistent=False)
 
     def normalized_weight(self) -> Tensor:
         """The weight that convolves, in the shape of `weight_orig`; all groups share one singular value.
 
         Computed in float32 also under autocast: half-precision vectors would find another singular value.
         """
+        if self.folded is not None and not self.training:
+            return self.folded
         with torch.autocast(self.weight_orig.device.type, enabled=False):
             matrix = self.as_matrix(self.weight_orig)
             if self.training:
@@ -77,6 +81,14 @@ class SpectralConvTranspose2d(Spectral, nn.ConvTranspose2d):
     def forward(self, x: Tensor) -> Tensor:  # type: ignore[override]
         """Convolve."""
         return F.conv_transpose2d(x, self.normalized_weight(), self.bias, stride=2, padding=1, output_padding=1)
+
+
+def fold_spectral(network: nn.Module) -> None:
+    """Divide every weight once for all; for networks whose weights stay as they are."""
+    with torch.no_grad():
+        for module in network.modules():
+            if isinstance(module, Spectral):
+                module.folded = module.normalized_weight()
 
 
 def complete_state(state: Mapping[str, Tensor], network: nn.Module) -> dict[str, Tensor]:

@@ -136,7 +136,7 @@ def test_each_image_meets_generator_and_features_once(tmp_path, monkeypatch):
     monkeypatch.setattr(Inade, "synthesize", counted)
     monkeypatch.setattr(PaperdollsFeatures, "stages", seen_by)
     # With the other masks the network sees two halves of every image.
-    words = ("--metrics", "fid-pd,mcsd-pd,misd-pd,segmentation-pd", "--set", "region.mask=map_mean")
+    words = ("--metrics", "fid-pd,lpips-pd,mcsd-pd,misd-pd,segmentation-pd", "--set", "region.mask=map_mean")
     assert measure(tmp_path, *words, methods="inade").exit_code == 0
     regions = sum(drawn) - 6 * 2
     assert regions > 0

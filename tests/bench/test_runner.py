@@ -142,6 +142,12 @@ def test_seed_layout_region_and_draw_each_change_the_image():
     assert len(streams) == len(watched.styles)  # no two images anywhere share a style
 
 
+def test_every_region_has_styles_of_its_own():
+    watched = Watched("vspade")  # re-styles whole images, so that the drawn style is seen unmixed
+    draw(watched, CLASSES, total=1)
+    assert len({row.numpy().tobytes() for row in watched.styles}) == len(watched.styles)
+
+
 @pytest.mark.parametrize("view", [CLASSES, INSTANCES], ids=["class", "instance"])
 def test_the_truth_changes_its_region_and_nothing_else(view):
     data = open_paperdolls2("val")

@@ -5,7 +5,7 @@ import torch
 from random_layouts import randomise
 from torch import nn
 
-from models._blocks.spectral import SpectralConv2d, complete_state
+from models._blocks.spectral import SpectralConv2d, complete_state, fold_spectral
 from models.spade import SPADE
 
 
@@ -100,3 +100,15 @@ def test_wrong_files_are_refused(generator, damage):
     fresh = SPADE.build(SPADE.tiny).generator
     with pytest.raises((RuntimeError, KeyError, ValueError), match=r"head_[01].conv_0"):
         fresh.load_state_dict(complete_state(state, fresh), strict=True)
+
+
+def test_a_folded_weight_gives_the_same_output_until_training_goes_on():
+    layer = SpectralConv2d(3, 4, 3, bias=True).eval()
+    x = torch.randn(1, 3, 5, 5, generator=torch.Generator().manual_seed(0))
+    expected = layer(x)
+    fold_spectral(layer)
+    torch.testing.assert_close(layer(x), expected)
+    assert "folded" not in layer.state_dict()
+    before = layer.weight_u.clone()
+    layer.train()(x)
+    assert not torch.equal(before, layer.weight_u)
