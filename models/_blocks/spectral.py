@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from contextlib import AbstractContextManager, nullcontext
 
 import torch
 from torch import Tensor, nn
@@ -41,7 +42,7 @@ class Spectral(nn.Module):
         """
         if self.folded is not None and not self.training:
             return self.folded
-        with torch.autocast(self.weight_orig.device.type, enabled=False):
+        with _full_precision(self.weight_orig.device.type):
             matrix = self.as_matrix(self.weight_orig)
             if self.training:
                 with torch.no_grad():
@@ -49,6 +50,10 @@ class Spectral(nn.Module):
                     self.weight_u = F.normalize(matrix @ self.weight_v, dim=0, eps=_EPS)
             weight: Tensor = self.weight_orig / torch.dot(self.weight_u, matrix @ self.weight_v)
             return weight
+
+
+def _full_precision(device: str) -> AbstractContextManager[object]:
+    return nullcontext() if device == "meta" else torch.autocast(device, enabled=False)  # meta knows no autocast
 
 
 class SpectralConv2d(Spectral, nn.Conv2d):
