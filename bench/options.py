@@ -19,7 +19,7 @@ seed_option = click.option(
     "--seed", type=click.IntRange(min=0), default=0, show_default=True, help="Start of every random stream."
 )
 device_option = click.option(
-    "--device", default="auto", show_default=True, help="cpu, cuda, cuda:1, mps; auto takes the fastest there is."
+    "--device", default="auto", show_default=True, help="cpu, cuda, cuda:1, mps; auto is the first GPU, else the CPU."
 )
 batch_size_option = click.option(
     "--batch-size",
@@ -33,7 +33,7 @@ num_workers_option = click.option(
     type=click.IntRange(min=0),
     default=2,
     show_default=True,
-    help="Processes that load data; 0 loads in the main process.",
+    help="Threads that read data ahead; 0 reads in the main one.",
 )
 limit_option = click.option(
     "--limit", type=POSITIVE, help="Use the first N label maps only; tables then say so, e.g. paperdolls2[:50]."
