@@ -58,7 +58,7 @@ class Bench(click.RichGroup):
         words = sys.argv[1:] if words is None else words
         ours = [word for word in words if word != "--debug"]  # every command has it, and none has to read it
         try:
-            code = super().main(ours, *args[1:], **{**settings, "standalone_mode": False})
+            code = super().main(ours, *args[1:], **{**settings, "standalone_mode": False, "obj": list(words)})
         except (Exception, KeyboardInterrupt) as error:
             if len(ours) < len(words):
                 traceback.print_exc()

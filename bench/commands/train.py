@@ -5,8 +5,8 @@ from __future__ import annotations
 import json
 import platform
 import shlex
-import sys
 import time
+from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -59,11 +59,11 @@ def load_perceptual(recipe: Schedule, root: Path, *, wanted: bool) -> Perceptual
     return network
 
 
-def export(trainer: Trainer, seconds: float) -> Path:
+def export(trainer: Trainer, seconds: float, words: Sequence[str]) -> Path:
     """Write the finished weights and beside them the record of how they came to be."""
     folder = trainer.options.folder
     path = folder / "weights.safetensors"
-    command = shlex.join(["bench", *sys.argv[1:]])
+    command = shlex.join(["bench", *words])
     write_weights(path, trainer.objective.method, {"made by": command})
     record = {
         **trainer.description(),
@@ -102,7 +102,9 @@ def export(trainer: Trainer, seconds: float) -> Path:
 @click.option("--no-perceptual", is_flag=True, help="Leave out the VGG loss, which needs the weight file vgg19.")
 @click.option("--resume", is_flag=True, help="Continue the run folder's last checkpoint.")
 @debug_option
+@click.pass_obj
 def command(
+    words: list[str],
     name: str,
     dataset: str,
     preset: Preset | None,
@@ -154,4 +156,4 @@ def command(
             progress.update(task, completed=step, status=shown)
 
         trainer.train(report)
-    click.echo(export(trainer, time.perf_counter() - start))
+    click.echo(export(trainer, time.perf_counter() - start, words))

@@ -89,7 +89,7 @@ def spade_config(golden: Golden) -> SpadeConfig:
         edges=edges_of(golden),
         stages=stages,
         kernel=kernel,
-        instance_norm=norm == "instance",
+        norm="instance" if norm == "instance" else "batch",
         z_size=config.whole("z_dim", 256) if has_z else None,
         encoder=ImageEncoder(256, (w, 2 * w, 4 * w, 8 * w, 8 * w, 8 * w)[:depth]) if has_z else None,
     )

@@ -10,7 +10,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from models._blocks.spectral import SpectralConv2d
+from models._blocks.spectral import ConvClass, SpectralConv2d
 
 
 @dataclass(frozen=True)
@@ -30,19 +30,32 @@ NormFactory = Callable[[int, int], nn.Module]  # (channels, groups) -> a module 
 class ResBlock(nn.Module):
     """Two convolutions behind conditional norms, and a shortcut that is learned where the width changes."""
 
-    def __init__(self, stage: Stage, norm: NormFactory, *, prefix: str = "norm", appended: int = 0) -> None:
-        """`prefix` names the norms in the authors' file; `appended` channels are added by every norm."""
+    def __init__(
+        self,
+        stage: Stage,
+        norm: NormFactory,
+        *,
+        prefix: str = "norm",
+        appended: int = 0,
+        shortcut_norm: NormFactory | None = None,
+        conv: ConvClass = SpectralConv2d,
+    ) -> None:
+        """`prefix` names the norms in the authors' file; `appended` channels are added by every norm.
+
+        A `shortcut_norm` stands in for the shortcut's, and adds none.
+        """
         super().__init__()
         inputs, middle, outputs, groups = stage.inputs, min(stage.inputs, stage.outputs), stage.outputs, stage.groups
-        self.conv_0 = SpectralConv2d(inputs + appended, middle, 3, padding=1, groups=groups, bias=True)
-        self.conv_1 = SpectralConv2d(middle + appended, outputs, 3, padding=1, groups=groups, bias=True)
+        self.conv_0 = conv(inputs + appended, middle, 3, padding=1, groups=groups, bias=True)
+        self.conv_1 = conv(middle + appended, outputs, 3, padding=1, groups=groups, bias=True)
         self.prefix = prefix
         self.add_module(f"{prefix}_0", norm(inputs, groups))
         self.add_module(f"{prefix}_1", norm(middle, groups))
         self.has_learned_shortcut = inputs != outputs
         if self.has_learned_shortcut:
-            self.conv_s = SpectralConv2d(inputs + appended, outputs, 1, groups=groups, bias=False)
-            self.add_module(f"{prefix}_s", norm(inputs, groups))
+            added = 0 if shortcut_norm else appended
+            self.conv_s = conv(inputs + added, outputs, 1, groups=groups, bias=False)
+            self.add_module(f"{prefix}_s", (shortcut_norm or norm)(inputs, groups))
 
     def forward(self, x: Tensor, condition: Any) -> Tensor:  # noqa: ANN401 - what the norms of the method read
         """Draw [M, outputs, h, w] from [M, inputs, h, w]; the shortcut has no activation."""
@@ -59,23 +72,34 @@ class ResBlock(nn.Module):
 BlockFactory = Callable[[Stage, NormFactory], nn.Module]
 
 
-class Decoder(nn.Module):
-    """A chain of residual blocks and the convolution that gives the image; subclasses make the first grid (`fc`)."""
+class BlockChain(nn.Module):
+    """Residual blocks in a row; subclasses make the first grid (`fc`)."""
 
     def __init__(self, stages: Sequence[Stage], norm: NormFactory, block: BlockFactory = ResBlock) -> None:
         super().__init__()
         self.stages = tuple(stages)
         for stage in stages:
             self.add_module(stage.name, block(stage, norm))
-        self.conv_img = nn.Conv2d(stages[-1].outputs, 3, 3, padding=1)
 
-    def decode(self, x: Tensor, condition: Any) -> Tensor:  # noqa: ANN401 - as in ResBlock
-        """Grow the first grid [M, C, h, w] into images [M, 3, H, W] in [-1, 1]."""
+    def grow(self, x: Tensor, condition: Any) -> Tensor:  # noqa: ANN401 - as in ResBlock
+        """Grow the first grid [M, C, h, w] into the features of the image, not yet activated."""
         for stage in self.stages:
             if stage.upsample:
                 x = F.interpolate(x, scale_factor=2.0, mode="nearest")
             x = self.get_submodule(stage.name)(x, condition)
-        return torch.tanh(self.conv_img(F.leaky_relu(x, 0.2)))
+        return x
+
+
+class Decoder(BlockChain):
+    """A chain of residual blocks and the convolution that gives the image."""
+
+    def __init__(self, stages: Sequence[Stage], norm: NormFactory, block: BlockFactory = ResBlock) -> None:
+        super().__init__(stages, norm, block)
+        self.conv_img = nn.Conv2d(stages[-1].outputs, 3, 3, padding=1)
+
+    def decode(self, x: Tensor, condition: Any) -> Tensor:  # noqa: ANN401 - as in ResBlock
+        """Grow the first grid [M, C, h, w] into images [M, 3, H, W] in [-1, 1]."""
+        return torch.tanh(self.conv_img(F.leaky_relu(self.grow(x, condition), 0.2)))
 
 
 def paper_stages(width: int, *, more: bool) -> tuple[Stage, ...]:

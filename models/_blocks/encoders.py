@@ -7,21 +7,29 @@ from collections.abc import Sequence
 import torch
 from torch import Tensor, nn
 
-from models._blocks.spectral import SpectralConv2d
+from models._blocks.free_norms import FreeNorm, free_norm
+from models._blocks.spectral import ConvClass, SpectralConv2d
 
 
 def strided_layers(
-    network: nn.Module, inputs: int, widths: Sequence[int], *, groups: int = 1, normalized: bool
+    network: nn.Module,
+    inputs: int,
+    widths: Sequence[int],
+    *,
+    groups: int = 1,
+    normalized: bool,
+    conv: ConvClass = SpectralConv2d,
+    norm: FreeNorm = "instance",
 ) -> tuple[nn.Module, ...]:
-    """Add `layer1`, `layer2` ... to an encoder: spectral 3x3 convolutions of stride 2, each with an instance norm.
+    """Add `layer1`, `layer2` ... to an encoder: 3x3 convolutions of stride 2, each with a norm.
 
-    Where `normalized` is false the instance norm is left out; it hides absolute colour, which is most of what the
-    built-in data vary. Without it the spectral convolution is the whole layer.
+    Where `normalized` is false the norm is left out; it hides absolute colour, which is most of what the built-in data
+    vary. Without it the convolution is the whole layer.
     """
     layers: list[nn.Module] = []
     for number, (fan_in, fan_out) in enumerate(zip((inputs, *widths), widths, strict=False), start=1):
-        conv = SpectralConv2d(fan_in, fan_out, 3, stride=2, padding=1, groups=groups, bias=not normalized)
-        layer = nn.Sequential(conv, nn.InstanceNorm2d(fan_out) if normalized else nn.Identity())
+        strided = conv(fan_in, fan_out, 3, stride=2, padding=1, groups=groups, bias=not normalized)
+        layer = nn.Sequential(strided, free_norm(norm, fan_out, groups) if normalized else nn.Identity())
         network.add_module(f"layer{number}", layer)
         layers.append(layer)
     return tuple(layers)

@@ -7,6 +7,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from models._blocks.decoder import per_layout
+from models._blocks.free_norms import FreeNorm, free_norm
 
 
 class Planes:
@@ -37,12 +38,12 @@ class SpatialNorm(nn.Module):
         hidden: int,
         *,
         kernel: int = 3,
-        instance: bool = False,
+        free: FreeNorm = "batch",
         shared_groups: int = 1,
         groups: int = 1,
     ) -> None:
         super().__init__()
-        self.param_free_norm = nn.InstanceNorm2d(channels) if instance else nn.BatchNorm2d(channels, affine=False)
+        self.param_free_norm = free_norm(free, channels, groups)
         pad = kernel // 2
         self.mlp_shared = nn.Sequential(nn.Conv2d(planes, hidden, kernel, padding=pad, groups=shared_groups), nn.ReLU())
         self.mlp_gamma = nn.Conv2d(hidden, channels, kernel, padding=pad, groups=groups)

@@ -71,6 +71,9 @@ class SpectralConv2d(Spectral, nn.Conv2d):
         return convolved
 
 
+ConvClass = type[SpectralConv2d] | type[nn.Conv2d]  # with spectral norm or, in ablations, without
+
+
 class SpectralConvTranspose2d(Spectral, nn.ConvTranspose2d):
     """A transposed 3x3 convolution of stride 2 with spectral norm, which doubles the grid."""
 

@@ -50,7 +50,7 @@ def test_spatial_norm_serves_many_images_of_one_layout():
 
 
 def test_instance_norm_variant_has_no_state_and_normalises_every_image_alone():
-    norm = randomise(SpatialNorm(6, 8, 7, instance=True)).eval()
+    norm = randomise(SpatialNorm(6, 8, 7, free="instance")).eval()
     assert not any("param_free" in key for key in norm.state_dict())
     for module in (norm.mlp_gamma, norm.mlp_beta):
         nn.init.zeros_(module.weight)
