@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 import time
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime, timezone
 from pathlib import Path
 from statistics import fmean
@@ -20,7 +20,7 @@ from bench.plan import content_key
 from bench.progress import Reporter
 from bench.provenance import collect
 from bench.records import Provenance, Record, RecordStore
-from bench.runner import Pass, SaveImages
+from bench.runner import Pass, SaveImages, chosen_layouts
 from bench.setting import CellSetting, FeatureNetworks
 from bench.shards import ShardStore
 from metrics.base import Metric, MetricSpec, Probe
@@ -28,6 +28,15 @@ from models.base import Method
 
 SHARD = 16  # layouts; a kill loses one shard at most
 Runs = Mapping[str, list[float]]  # column key -> value of every run
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """What came of one metric: values, or the reason why there are none."""
+
+    runs: Runs = field(default_factory=dict)
+    reason: str = ""
+    counts: Mapping[str, int] = field(default_factory=dict)  # what the values were measured on
 
 
 @dataclass(frozen=True)
@@ -66,8 +75,8 @@ class Evaluation:
         if not specs:
             return []
         start, clock = datetime.now(timezone.utc), time.perf_counter()
-        outcomes: dict[str, Runs | str] = {
-            spec.name: {column.key: [spec.of_constant] for column in spec.columns}
+        outcomes = {
+            spec.name: Outcome({column.key: [spec.of_constant] for column in spec.columns})
             for spec in specs
             if plan.draws_one and spec.of_constant is not None
         }
@@ -76,7 +85,7 @@ class Evaluation:
         provenance = collect(device_name(self.networks.device), start, seconds, self.batch_size)
         return [record_of(plan, spec, keys[spec.name], outcomes[spec.name], provenance) for spec in specs]
 
-    def _outcomes(self, plan: CellPlan, specs: Sequence[MetricSpec], state: str) -> dict[str, Runs | str]:
+    def _outcomes(self, plan: CellPlan, specs: Sequence[MetricSpec], state: str) -> dict[str, Outcome]:
         """Measure; a metric that cannot be has the reason in place of values, and does not take others with it."""
         if not specs:
             return {}
@@ -84,17 +93,17 @@ class Evaluation:
         setting = self._setting(plan)
         built = {spec.name: spec.build(setting) for spec in specs}
         streaming = {name: metric for name, metric in built.items() if isinstance(metric, Metric)}
-        outcomes: dict[str, Runs | str] = {}
+        outcomes = {}
         for name, probe in built.items():
             if isinstance(probe, Probe):
                 measured = probe.measure(method.generator, one_image(plan, method, self.networks.device))
-                outcomes[name] = {column: [value] for column, value in measured.items()}
+                outcomes[name] = Outcome({column: [value] for column, value in measured.items()})
         try:
             if streaming:
                 self._pass(plan, method, streaming, state)
         except ValueError as error:  # the method drew NaN
-            return outcomes | dict.fromkeys(streaming, str(error))
-        return outcomes | {name: _computed(metric) for name, metric in streaming.items()}
+            return outcomes | dict.fromkeys(streaming, Outcome(reason=str(error)))
+        return outcomes | {name: _computed(metric, plan.num_layouts) for name, metric in streaming.items()}
 
     def _setting(self, plan: CellPlan) -> CellSetting:
         return CellSetting(
@@ -162,16 +171,21 @@ def device_name(device: torch.device) -> str:
     return torch.cuda.get_device_name(device) if device.type == "cuda" else str(device)
 
 
-def _computed(metric: Metric) -> Runs | str:
+def _computed(metric: Metric, num_layouts: int) -> Outcome:
     try:
         runs = metric.compute()
     except ValueError as error:  # too few images for this number
-        return str(error)
+        return Outcome(reason=str(error))
     infinite = [column for column, values in runs.items() if not all(map(math.isfinite, values))]
-    return f"{infinite[0]} is not a finite number" if infinite else runs
+    if infinite:
+        return Outcome(reason=f"{infinite[0]} is not a finite number")
+    images = "images of each" if metric.view.vary == "image" else "images of every region"
+    return Outcome(
+        runs, counts={"label maps": len(chosen_layouts(metric.view, num_layouts)), images: metric.view.samples}
+    )
 
 
-def record_of(plan: CellPlan, spec: MetricSpec, key: str, outcome: Runs | str, provenance: Provenance) -> Record:
+def record_of(plan: CellPlan, spec: MetricSpec, key: str, outcome: Outcome, provenance: Provenance) -> Record:
     """Make a record: done with values, failed for a reason, or skipped without either."""
     about: dict[str, Any] = {
         "key": key,
@@ -182,17 +196,17 @@ def record_of(plan: CellPlan, spec: MetricSpec, key: str, outcome: Runs | str, p
         "provenance": provenance,
         "note": plan.method.note,
     }
-    if outcome and not isinstance(outcome, str):
+    if outcome.runs:
         return Record(
             status="done",
-            values={column: fmean(values) for column, values in outcome.items()},
-            runs={column: values for column, values in outcome.items() if len(values) > 1},
-            counts={"layouts": plan.num_layouts},
+            values={column: fmean(values) for column, values in outcome.runs.items()},
+            runs={column: values for column, values in outcome.runs.items() if len(values) > 1},
+            counts=outcome.counts,
             **about,
         )
     return Record(
-        status="failed" if outcome else "skipped",
-        reason=str(outcome) if outcome else "no value for this method, data set or device",
+        status="failed" if outcome.reason else "skipped",
+        reason=outcome.reason or "no value for this method, data set or device",
         columns=tuple(column.key for column in spec.columns),
         **about,
     )

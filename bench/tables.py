@@ -151,13 +151,13 @@ def _notes(records: Sequence[Record]) -> tuple[str, ...]:
     limited = dict.fromkeys(record.cell.data for record in records if record.cell.limit is not None)
     if limited:
         notes.append(f"Limited runs, not comparable with full ones: {', '.join(limited)}.")
-    counts = {
-        f"{record.metric} on {record.cell.data} from {_counted(record.counts)}": None
-        for record in records
-        if record.counts
-    }
-    if counts:
-        notes.append(f"Samples: {'; '.join(counts)}.")
+    samples: dict[tuple[str, str], dict[str, None]] = {}
+    for record in records:
+        if record.counts:
+            samples.setdefault((_counted(record.counts), record.cell.data), {})[record.metric] = None
+    if samples:
+        texts = [f"{', '.join(names)} on {data} from {counted}" for (counted, data), names in samples.items()]
+        notes.append(f"Samples: {'; '.join(texts)}.")
     if any(len(runs) > 1 for record in records for runs in record.runs.values()):
         notes.append(SPREAD)
     return tuple(notes)
@@ -167,4 +167,6 @@ SPREAD = "± is the standard deviation over runs with other noise."
 
 
 def _counted(counts: Mapping[str, int]) -> str:
-    return ", ".join(f"{count} {thing}" for thing, count in sorted(counts.items()))
+    return ", ".join(
+        f"{count} {thing}" for thing, count in sorted(counts.items(), key=lambda item: item[0], reverse=True)
+    )
