@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -10,12 +11,13 @@ import torch
 from torch import nn
 
 from bench.batches import stream
-from bench.catalog import UserError
+from bench.catalog import UserError, resolve
 from bench.checkpoints import load_into, read_weights
 from bench.files import sha256_of
 from bench.plan import Preset
 from bench.weight_files import SHIPPED
-from models._blocks.spectral import fold_spectral
+from models import METHODS
+from models._blocks.spectral import complete_state, fold_spectral
 from models._recipe import initialise
 from models.base import Method, MethodSpec
 
@@ -95,7 +97,32 @@ def build_method(spec: MethodSpec[Any], config: object, weights: MethodWeights, 
         initialise(method, 1.0, stream("untrained", spec.name))
     for network, path in weights.files:
         part: nn.Module = method.get_submodule(network) if network else method
-        load_into(part, read_weights(path), path)
+        state = read_weights(path)
+        try:
+            load_into(part, state, path)
+        except UserError as error:
+            fits = _variants_that_fit(spec, network, state)
+            raise UserError(f"{error} It fits: {', '.join(fits)}." if fits else str(error)) from error
     method.eval().requires_grad_(False)
     fold_spectral(method)
     return method.to(device, memory_format=torch.channels_last)  # type: ignore[call-overload,no-any-return]
+
+
+def _variants_that_fit(spec: MethodSpec[Any], network: str, state: Mapping[str, torch.Tensor]) -> list[str]:
+    """Name the other variants of a method, on whatever data set, whose network has exactly these keys and shapes."""
+    shapes = {key: value.shape for key, value in state.items()}
+    fitting = []
+    for other in (resolve("method", METHODS, name) for name in METHODS):
+        if other.build is spec.build and other.name != spec.name:
+            for config in dict.fromkeys(other.configs.values()):
+                with torch.device("meta"):
+                    method = other.build(config)
+                part = method.get_submodule(network) if network else method
+                if (
+                    {key: value.shape for key, value in complete_state(state, part).items()}
+                    == shapes
+                    == {key: value.shape for key, value in part.state_dict().items()}
+                ):
+                    fitting.append(other.name)
+                    break
+    return fitting

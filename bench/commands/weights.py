@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 
 import rich_click as click
@@ -53,9 +53,20 @@ def list_files(weights_root: Path, as_json: bool) -> None:
         return
     click.echo(aligned(files))
     click.echo(
-        "\nWeights of methods at the papers' sizes: put the authors' files, or weights.safetensors of `bench train`, at"
+        f"\nWeights of methods at the papers' sizes: put the authors' files, or weights.safetensors of `bench train`,\n"
+        f"into {weights_root}/<method>/<data set>/."
     )
-    click.echo(aligned(methods))
+    click.echo(aligned(_per_method(methods)))
+
+
+def _per_method(rows: Sequence[Mapping[str, str]]) -> list[dict[str, str]]:
+    """Make one line per method of the lines per data set; data sets whose files are there are marked."""
+    lines: dict[str, dict[str, str]] = {}
+    for row in rows:
+        line = lines.setdefault(row["method"], {"method": row["method"], "files": row["files"], "data sets": ""})
+        mark = "" if row["state"] == "missing" else " (there)"
+        line["data sets"] += f"{', ' if line['data sets'] else ''}{row['dataset']}{mark}"
+    return list(lines.values())
 
 
 def _method_rows(name: str, root: Path) -> Iterator[dict[str, str]]:
@@ -66,7 +77,7 @@ def _method_rows(name: str, root: Path) -> Iterator[dict[str, str]]:
     for folder in dict.fromkeys(weights_folder(spec, dataset, root) for dataset in spec.configs):
         names = ["weights.safetensors", *(file for files in spec.files.values() for file in files)]
         found = [file for file in names if (folder / file).is_file()]
-        wanted = "; ".join(f"{network}: {' or '.join(files)}" for network, files in spec.files.items())
+        wanted = "; ".join(f"{network}: {' or '.join(files)}" for network, files in spec.files.items() if files)
         yield {
             "method": name,
             "dataset": folder.name,

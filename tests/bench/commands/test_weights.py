@@ -170,7 +170,10 @@ def test_the_list_says_what_is_there(known, tmp_path):
     assert ("inade", "deepfashion2") not in states
     line = next(line for line in before.stdout.splitlines() if line.startswith("tiny "))
     assert "missing" in line
-    assert str(tmp_path / "inade" / "deepfashion") in before.stdout
+    assert f"{tmp_path}/<method>/<data set>/" in before.stdout
+    inade = next(line for line in run("list", "--weights-root", tmp_path).stdout.splitlines() if "inade " in line)
+    assert "deepfashion (there)" in inade
+    assert "ade20k (there)" not in inade
 
 
 def test_verify_finds_the_wrong_file_among_the_right_ones(known, tmp_path):
