@@ -110,19 +110,18 @@ def build_method(spec: MethodSpec[Any], config: object, weights: MethodWeights, 
 
 def _variants_that_fit(spec: MethodSpec[Any], network: str, state: Mapping[str, torch.Tensor]) -> list[str]:
     """Name the other variants of a method, on whatever data set, whose network has exactly these keys and shapes."""
-    shapes = {key: value.shape for key, value in state.items()}
     fitting = []
     for other in (resolve("method", METHODS, name) for name in METHODS):
         if other.build is spec.build and other.name != spec.name:
             for config in dict.fromkeys(other.configs.values()):
                 with torch.device("meta"):
                     method = other.build(config)
-                part = method.get_submodule(network) if network else method
-                if (
-                    {key: value.shape for key, value in complete_state(state, part).items()}
-                    == shapes
-                    == {key: value.shape for key, value in part.state_dict().items()}
-                ):
+                part = getattr(method, network) if network else method
+                if part is not None and _shapes(complete_state(state, part)) == _shapes(part.state_dict()):
                     fitting.append(other.name)
                     break
     return fitting
+
+
+def _shapes(state: Mapping[str, torch.Tensor]) -> dict[str, torch.Size]:
+    return {key: value.shape for key, value in state.items()}
