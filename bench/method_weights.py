@@ -81,12 +81,13 @@ def _of_authors(spec: MethodSpec[Any], folder: Path) -> MethodWeights:
         paths = [folder / name for name in names if (folder / name).is_file()]
         if paths:
             found.append((network, paths[0]))
-        elif network == "generator":
-            raise UserError(
-                f"{spec.title}: no weights in {folder} (looked for weights.safetensors of `bench train` and "
-                f"{', '.join(names)} of the authors). Put one there, name a file with --weights {spec.name}=FILE, "
-                "or run with --untrained, which every table will say."
-            )
+    if "generator" not in dict(found):
+        theirs = " or ".join(spec.files.get("generator", ()))
+        raise UserError(
+            f"{spec.title}: no weights in {folder} (looked for weights.safetensors of `bench train`"
+            f"{f' and {theirs} of the authors' if theirs else '; its authors released none'}). Put one there, name a "
+            f"file with --weights {spec.name}=FILE, or run with --untrained, which every table will say."
+        )
     return MethodWeights(tuple(found))
 
 

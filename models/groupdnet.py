@@ -6,28 +6,23 @@ alone and then learn to fit each other. Labels enter only through the norms; the
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
+from functools import partial
+from itertools import pairwise
 from typing import Literal
 
 import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from models._blocks.class_maps import ClassEncoder, ClassMapMethod, SplitEncoder, split_by_class
 from models._blocks.decoder import Decoder, NormFactory, ResBlock, Stage, first_grid, paper_stages, tiny_stages
-from models._blocks.encoders import divergence, remap, strided_layers
+from models._blocks.free_norms import FreeNorm, free_norm
 from models._blocks.spatial import Planes, SpatialNorm
+from models._blocks.spectral import ConvClass, SpectralConv2d
 from models._recipe import TINY_RECIPE, Recipe
-from models.base import Layout, Method, MethodSpec, semantic_planes
-
-
-@dataclass(frozen=True)
-class ClassEncoder:
-    """Sizes of the encoder; widths count all classes together."""
-
-    widths: tuple[int, ...]
-    crop: tuple[int, int]  # every class is cut out and stretched to this many rows and columns
-    normalized: bool = True
+from models.base import Layout, MethodSpec, semantic_planes
 
 
 @dataclass(frozen=True)
@@ -44,19 +39,28 @@ class GroupDNetConfig:
     hidden: int = 128  # of the "block" norms
     latent: int = 8  # latent channels per class
     unused_stage: Stage | None = None  # in the ADE20K file and in its parameter count, never executed
+    # What the ablations of the paper's Table 3 change:
+    latent_map: bool = True  # False: the encoder pools each class to one position, from which the first grid is made
+    split: bool = True  # False: the encoder shows every class the whole photo
+    norm_kind: Literal["batch", "local_batch", "group"] = "batch"  # "group" is the encoder's, too
+    spectral: bool = True
+
+
+def _conv(config: GroupDNetConfig) -> ConvClass:
+    return SpectralConv2d if config.spectral else nn.Conv2d
 
 
 def _norms(config: GroupDNetConfig) -> NormFactory:
-    classes = config.num_classes
+    classes, free = config.num_classes, config.norm_kind
     planes = classes * (1 + config.edges)
 
     def build(channels: int, groups: int) -> nn.Module:
         if config.norm == "block":
-            return SpatialNorm(channels, planes, config.hidden, shared_groups=groups, groups=groups)
+            return SpatialNorm(channels, planes, config.hidden, free=free, shared_groups=groups, groups=groups)
         if config.norm == "class":
-            return SpatialNorm(channels, planes, classes * groups, shared_groups=classes, groups=classes)
+            return SpatialNorm(channels, planes, classes * groups, free=free, shared_groups=classes, groups=classes)
         hidden = 2 * classes if classes % groups == 0 else classes * groups
-        return SpatialNorm(channels, planes, hidden, shared_groups=classes, groups=groups)
+        return SpatialNorm(channels, planes, hidden, free=free, shared_groups=classes, groups=groups)
 
     return build
 
@@ -65,18 +69,36 @@ class GroupDNetGenerator(Decoder):
     """netG of the authors' files."""
 
     def __init__(self, config: GroupDNetConfig) -> None:
-        super().__init__(config.stages, _norms(config))
-        classes = config.num_classes
-        self.fc = nn.Conv2d(config.latent * classes, config.stages[0].inputs, 3, padding=1, groups=classes)
+        block = partial(ResBlock, conv=_conv(config))
+        super().__init__(config.stages, _norms(config), block)
+        self.grid = first_grid(config.height, config.width, config.stages)
+        latent, channels = config.latent * config.num_classes, config.stages[0].inputs
+        self.fc = (
+            nn.Conv2d(latent, channels, 3, padding=1, groups=config.num_classes)
+            if config.latent_map
+            else nn.Conv2d(latent, channels * self.grid[0] * self.grid[1], 1, groups=config.num_classes)
+        )
         if config.unused_stage is not None:
-            self.add_module(config.unused_stage.name, ResBlock(config.unused_stage, _norms(config)))
-        self.edges = config.edges
+            self.add_module(config.unused_stage.name, block(config.unused_stage, _norms(config)))
+        if config.norm_kind == "group":
+            self._group_by_the_previous_convolutions()
+        self.edges, self.latent_map = config.edges, config.latent_map
+
+    def _group_by_the_previous_convolutions(self) -> None:
+        """Give the norms at a block's entry the groups of the block before: the convolution they follow is there."""
+        for before, stage in pairwise(self.stages):
+            for norm in ("norm_0", "norm_s") if stage.inputs != stage.outputs else ("norm_0",):
+                entry = self.get_submodule(f"{stage.name}.{norm}")
+                entry.param_free_norm = free_norm("group", stage.inputs, before.groups)
 
     def forward(self, planes: Tensor, z: Tensor) -> Tensor:
         """Draw for planes [N, P, H, W] and latent maps z [N * K, latent * classes, h, w]."""
         if self.edges:
             planes = _pair_with_edges(planes)
-        return self.decode(self.fc(z), Planes(planes))
+        first = self.fc(z)
+        if not self.latent_map:
+            first = first.flatten(1).unflatten(1, (-1, *self.grid))  # class-major, as are the channels of a map
+        return self.decode(first, Planes(planes))
 
 
 def _pair_with_edges(planes: Tensor) -> Tensor:
@@ -85,89 +107,38 @@ def _pair_with_edges(planes: Tensor) -> Tensor:
     return torch.stack([classes, edge.expand_as(classes)], 2).flatten(1, 2)
 
 
-def split_by_class(images: Tensor, labels: Tensor, num_classes: int, size: tuple[int, int]) -> Tensor:
-    """Cut every class out of the photos [N, 3, H, W] and stretch it (nearest) to `size`: [N, 3 C, h, w], class-major.
-
-    The cut is the bounding box of the non-zero part of photo times mask, as in the released code (the paper only
-    masks). An absent class is all zero.
-    """
-    mask = F.one_hot(labels, num_classes).movedim(-1, 1).to(images.dtype)  # [N, C, H, W]
-    light = images.sum(1, keepdim=True) * mask
-    rows, has_row = _stretched_index(light.sum(3) != 0, size[0])  # [N, C, h]
-    columns, has_column = _stretched_index(light.sum(2) != 0, size[1])  # [N, C, w]
-    batch = torch.arange(len(images), device=images.device)[:, None, None, None]
-    classes = torch.arange(num_classes, device=images.device)[None, :, None, None]
-    r, c = rows[..., None], columns[:, :, None]
-    inside = mask[batch, classes, r, c] * (has_row & has_column)[..., None, None]  # [N, C, h, w]
-    cut = images.movedim(1, -1)[batch, r, c].movedim(-1, 2)  # [N, C, 3, h, w]
-    return (cut * inside[:, :, None]).flatten(1, 2)
-
-
-def _stretched_index(occupied: Tensor, size: int) -> tuple[Tensor, Tensor]:
-    """Which source positions a nearest stretch of the occupied span to `size` reads [..., size]; whether it exists."""
-    length = occupied.shape[-1]
-    first = occupied.to(torch.uint8).argmax(-1)
-    last = length - 1 - occupied.flip(-1).to(torch.uint8).argmax(-1)
-    span = (last - first + 1).float()
-    steps = torch.arange(size, device=occupied.device, dtype=torch.float32)
-    offset = (steps * (span / size)[..., None]).long()
-    return torch.minimum(first[..., None] + offset, last[..., None]), occupied.any(-1)
-
-
-class GroupDNetEncoder(nn.Module):
+class GroupDNetEncoder(SplitEncoder):
     """netE: a photo to mean and log-variance of the latent maps, every class for itself."""
 
     def __init__(self, config: GroupDNetConfig) -> None:
-        super().__init__()
-        sizes, classes = config.encoder, config.num_classes
-        self.num_classes, self.crop, self.layers = classes, sizes.crop, len(sizes.widths)
-        strided_layers(self, 3 * classes, sizes.widths, groups=classes, normalized=sizes.normalized)
-        self.fc_mu = nn.Conv2d(sizes.widths[-1], config.latent * classes, 3, padding=1, groups=classes)
-        self.fc_var = nn.Conv2d(sizes.widths[-1], config.latent * classes, 3, padding=1, groups=classes)
+        norm: FreeNorm = "group" if config.norm_kind == "group" else "instance"
+        super().__init__(config.num_classes, config.latent, config.encoder, conv=_conv(config), norm=norm)
+        self.split, self.latent_map = config.split, config.latent_map
 
-    def forward(self, images: Tensor, labels: Tensor) -> tuple[Tensor, Tensor]:
+    def forward(self, images: Tensor, labels: Tensor) -> tuple[Tensor, Tensor]:  # type: ignore[override]
         """Read photos [N, 3, H, W] with their labels [N, H, W]: two tensors [N, latent * classes, h, w]."""
-        x = split_by_class(images, labels, self.num_classes, self.crop)
-        for number in range(1, self.layers + 1):
-            x = F.leaky_relu(self.get_submodule(f"layer{number}")(x), 0.2)
+        if self.split:
+            pictures = split_by_class(images, labels, self.num_classes, self.crop)
+        else:
+            pictures = F.interpolate(images, size=self.crop, mode="nearest").repeat(1, self.num_classes, 1, 1)
+        x = self.features(pictures)
+        if not self.latent_map:
+            x = x.mean((2, 3), keepdim=True)
         return self.fc_mu(x), self.fc_var(x)
 
 
-class GroupDNet(Method[Tensor]):
-    """GroupDNet; the style is the latent map z [M, latent * classes, h, w]."""
-
-    scope = "class"
+class GroupDNet(ClassMapMethod):
+    """GroupDNet; the style is the latent map z [M, latent * classes, h, w], of one position "w/o map"."""
 
     def __init__(self, config: GroupDNetConfig) -> None:
-        super().__init__()
-        self.config = config
-        self.generator = GroupDNetGenerator(config)
-        self.encoder: GroupDNetEncoder = GroupDNetEncoder(config)
+        grid = first_grid(config.height, config.width, config.stages) if config.latent_map else (1, 1)
+        super().__init__(
+            config, GroupDNetGenerator(config), GroupDNetEncoder(config), config.num_classes, (config.latent, *grid)
+        )
 
     def planes(self, layout: Layout) -> Tensor:
         """Label planes, with the edge plane on Cityscapes; the generator pairs it with every class itself."""
         return semantic_planes(layout, edges=self.config.edges)
-
-    def sample_style(self, layout: Layout, rngs: Sequence[torch.Generator]) -> Tensor:
-        """Draw z."""
-        config = self.config
-        shape = (config.latent * config.num_classes, *first_grid(config.height, config.width, config.stages))
-        return torch.stack([torch.randn(shape, generator=rng) for rng in rngs]).to(layout.labels.device)
-
-    def encode_style(self, images: Tensor, layout: Layout, noise: Tensor) -> tuple[Tensor, Tensor]:
-        """Move z to the posterior of the photos."""
-        mean, log_variance = self.encoder(images, layout.labels)
-        return remap(noise, mean, log_variance), divergence(mean, log_variance)
-
-    def mix_styles(self, base: Tensor, other: Tensor, layout: Layout, region: Tensor) -> Tensor:
-        """Take the channels of every class with a pixel in the region; its other instances change with it."""
-        taken = layout.classes_in(region).repeat_interleave(self.config.latent, 1)[:, :, None, None]
-        return torch.where(taken, other, base)
-
-    def synthesize(self, layout: Layout, style: Tensor) -> Tensor:
-        """Draw images."""
-        images: Tensor = self.generator(self.planes(layout), style)
-        return images
 
 
 def _grouped(stages: Sequence[Stage], groups: Sequence[int]) -> tuple[Stage, ...]:
@@ -221,6 +192,10 @@ _CONFIGS: Mapping[str, GroupDNetConfig] = {
     ),
 }
 
+_FASHION_RECIPE = Recipe(epochs=60, decay_epochs=40)
+_TINY_RECIPE = replace(TINY_RECIPE, kl=0.05)
+_Spec = MethodSpec[GroupDNetConfig]
+
 GROUPDNET = MethodSpec(
     name="groupdnet",
     title="GroupDNet",
@@ -239,9 +214,60 @@ GROUPDNET = MethodSpec(
         latent=4,
     ),
     recipes={
-        "deepfashion": Recipe(epochs=60, decay_epochs=40),
+        "deepfashion": _FASHION_RECIPE,
         "ade20k": Recipe(batch=16),
     },
-    tiny_recipe=replace(TINY_RECIPE, kl=0.05),
+    tiny_recipe=_TINY_RECIPE,
     files={"generator": ("latest_net_G.pth",), "encoder": ("latest_net_E.pth",)},
+)
+
+
+def _ablation(name: str, title: str, change: Callable[[GroupDNetConfig], GroupDNetConfig], note: str) -> _Spec:
+    """Change the network of DeepFashion, which the paper's Table 3 is about."""
+    return replace(
+        GROUPDNET,
+        name=name,
+        title=title,
+        configs={"deepfashion": change(_DEEPFASHION)},
+        tiny=change(GROUPDNET.tiny),
+        recipes={"deepfashion": _FASHION_RECIPE},
+        note=note,
+        files={"generator": ()},
+    )
+
+
+GROUPDNET_NO_MAP = _ablation(
+    "groupdnet-no-map",
+    "GroupDNet w/o map",
+    lambda config: replace(config, latent_map=False),
+    "Re-constructed: nothing was released. A linear layer per class makes the first grid, as the paper's # Para asks.",
+)
+GROUPDNET_NO_SPLIT = _ablation(
+    "groupdnet-no-split",
+    "GroupDNet w/o split",
+    lambda config: replace(config, split=False),
+    "Re-constructed: nothing was released. Every class's part of the encoder reads the whole photo.",
+)
+GROUPDNET_GROUPNORM = _ablation(
+    "groupdnet-groupnorm",
+    "GroupDNet → GroupNorm",
+    lambda config: replace(config, norm_kind="group"),
+    "Re-constructed: nothing was released. The group norms have no weights of their own, as the paper's # Para asks.",
+)
+GROUPDNET_NO_SYNCBN = _ablation(
+    "groupdnet-no-syncbn",
+    "GroupDNet w/o SyncBN",
+    lambda config: replace(config, norm_kind="local_batch"),
+    "Trained with batch norm over 4 images, the share of one GPU.",
+)
+_NO_SPECNORM = _ablation(
+    "groupdnet-no-specnorm",
+    "GroupDNet w/o SpecNorm",
+    lambda config: replace(config, spectral=False),
+    "Re-constructed: nothing was released. Has as many parameters as GroupDNet; the paper prints 0.1 M less.",
+)
+GROUPDNET_NO_SPECNORM = replace(
+    _NO_SPECNORM,
+    recipes={"deepfashion": replace(_FASHION_RECIPE, discriminator_spectral=False)},
+    tiny_recipe=replace(_TINY_RECIPE, discriminator_spectral=False),
 )

@@ -6,8 +6,9 @@ the statistics of its photo ("prior noise remapping"). The paper's scalar noise 
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
+from typing import Literal
 
 import torch
 from torch import Tensor, nn
@@ -43,13 +44,16 @@ class InadeConfig:
     width: int = 256
     stages: tuple[Stage, ...] = paper_stages(64, more=False)
     encoder: InadeEncoderConfig | None = InadeEncoderConfig()
+    # "unified": all norms share an instance's noise. The paper's "w/o US" gives every norm noise of its own: as scale
+    # and shift themselves ("per_norm"), or to project as before, all moved alike ("per_norm_projected").
+    sampling: Literal["unified", "per_norm", "per_norm_projected"] = "unified"
 
 
 @dataclass(frozen=True)
 class InadeStyle:
     """What decides an image: noise per instance, and the vector behind the first grid."""
 
-    noise: Tensor  # [M, I, 2, Z]; index 0 scales, 1 shifts
+    noise: Tensor  # [M, I, 2, Z]; index 0 scales, 1 shifts; the parts of the norms in order, where each has its own
     start: Tensor  # [M, 256]
 
 
@@ -60,14 +64,18 @@ class _Condition:
 
 
 class InstanceNoiseNorm(nn.Module):
-    """Normalise without parameters; scale and shift are the instance's projected noise times and plus class rows."""
+    """Normalise without parameters; scale and shift are the instance's projected noise times and plus class rows.
 
-    def __init__(self, channels: int, num_classes: int, noise_size: int) -> None:
+    `part` is what it reads of the noise. Without a size, that is used as it is, one number per channel.
+    """
+
+    def __init__(self, channels: int, num_classes: int, noise_size: int | None, part: slice = slice(None)) -> None:
         super().__init__()
+        self.part = part
         self.weight = nn.Parameter(torch.empty(num_classes, channels, 2))
         self.bias = nn.Parameter(torch.zeros(num_classes, channels, 2))
         self.param_free_norm = nn.BatchNorm2d(channels, affine=False)
-        self.fc_noise = nn.Linear(noise_size, channels)
+        self.fc_noise = nn.Identity() if noise_size is None else nn.Linear(noise_size, channels)
         self.reset_tables(torch.Generator().manual_seed(0))
 
     def reset_tables(self, rng: torch.Generator) -> None:
@@ -79,7 +87,7 @@ class InstanceNoiseNorm(nn.Module):
     def forward(self, x: Tensor, condition: _Condition) -> Tensor:
         """Modulate x [M, C, h, w]; there is no 1 + in front of the scale."""
         pairs = condition.pairs
-        projected = self.fc_noise(condition.noise).movedim(2, -1)  # [M, I, C, 2]
+        projected = self.fc_noise(condition.noise[..., self.part]).movedim(2, -1)  # [M, I, C, 2]
         rows = torch.addcmul(self.bias[pairs.classes], self.weight[pairs.classes], projected[:, pairs.instances])
         gamma = pairs.read(rows[..., 0], x.shape[2], x.shape[3])
         beta = pairs.read(rows[..., 1], x.shape[2], x.shape[3])
@@ -90,9 +98,16 @@ class InadeGenerator(Decoder):
     """netG of the authors' files; the edge plane that their networks are given is for the discriminator only."""
 
     def __init__(self, config: InadeConfig) -> None:
-        super().__init__(
-            config.stages, lambda channels, _: InstanceNoiseNorm(channels, config.num_classes, config.noise_size)
-        )
+        ends = [0]  # of the norms' parts of the noise
+
+        def norm(channels: int, _: int) -> nn.Module:
+            size = None if config.sampling == "per_norm" else config.noise_size
+            first = 0 if config.sampling == "unified" else ends[-1]
+            ends.append(first + (size or channels))
+            return InstanceNoiseNorm(channels, config.num_classes, size, slice(first, ends[-1]))
+
+        super().__init__(config.stages, norm)
+        self.noise_length = ends[-1]
         self.grid = first_grid(config.height, config.width, config.stages)
         self.fc = nn.Linear(_START_SIZE, config.stages[0].inputs * self.grid[0] * self.grid[1])
 
@@ -181,9 +196,12 @@ class Inade(Method[InadeStyle]):
     """INADE; without an encoder it is trained straight from the prior (the paper's "w/o PNR")."""
 
     scope = "instance"
+    generator: InadeGenerator
 
     def __init__(self, config: InadeConfig) -> None:
         super().__init__()
+        if config.encoder and config.sampling == "per_norm":
+            raise ValueError("INADE's encoder has no noise to move where every norm draws its own scale and shift.")
         self.config = config
         self.generator = InadeGenerator(config)
         self.encoder = InadeEncoder(config.encoder, config.noise_size) if config.encoder else None
@@ -194,7 +212,7 @@ class Inade(Method[InadeStyle]):
 
     def sample_style(self, layout: Layout, rngs: Sequence[torch.Generator]) -> InadeStyle:
         """Draw the start vector, then noise for the layout's own instances, whatever its neighbours hold."""
-        noise = torch.zeros(len(layout), layout.num_instances, 2, self.config.noise_size)
+        noise = torch.zeros(len(layout), layout.num_instances, 2, self.generator.noise_length)
         starts = []
         for row, instances, rng in zip(noise, layout.instances, rngs, strict=True):
             starts.append(torch.randn(_START_SIZE, generator=rng))
@@ -208,8 +226,9 @@ class Inade(Method[InadeStyle]):
         if self.encoder is None:
             return super().encode_style(images, layout, noise)
         mean, log_variance = self.encoder(images, layout.instances, noise.noise.shape[1])
-        style = replace(noise, noise=remap(noise.noise, mean, log_variance))
-        return style, divergence(mean, log_variance) / 2
+        copies = noise.noise.shape[-1] // self.config.noise_size  # one, or one per norm
+        moved = remap(noise.noise, mean.repeat(1, 1, 1, copies), log_variance.repeat(1, 1, 1, copies))
+        return replace(noise, noise=moved), divergence(mean, log_variance) / 2
 
     def mix_styles(self, base: InadeStyle, other: InadeStyle, layout: Layout, region: Tensor) -> InadeStyle:
         """Take the noise of the instances with a pixel in the region; the start vector stays."""
@@ -233,6 +252,16 @@ _CONFIGS: Mapping[str, InadeConfig] = {
 # Only the last matched stage and the two deepest perceptual layers count (released code).
 _RECIPE = Recipe(first_matched=3, perceptual_layers=(0.0, 0.0, 0.0, 1 / 4, 1.0))
 
+_TINY = InadeConfig(
+    8,
+    noise_size=8,
+    height=64,
+    width=64,
+    stages=tiny_stages(16),
+    encoder=InadeEncoderConfig((16, 32), 16, (16,), normalized=False, full_resolution=False),
+)
+_TINY_RECIPE = replace(TINY_RECIPE, kl=0.4)
+
 INADE = MethodSpec(
     name="inade",
     title="INADE",
@@ -240,15 +269,32 @@ INADE = MethodSpec(
     scope="instance",
     build=Inade,
     configs=_CONFIGS,
-    tiny=InadeConfig(
-        8,
-        noise_size=8,
-        height=64,
-        width=64,
-        stages=tiny_stages(16),
-        encoder=InadeEncoderConfig((16, 32), 16, (16,), normalized=False, full_resolution=False),
-    ),
+    tiny=_TINY,
     recipes=dict.fromkeys(_CONFIGS, _RECIPE),
-    tiny_recipe=replace(TINY_RECIPE, kl=0.4),
+    tiny_recipe=_TINY_RECIPE,
     files={"generator": ("best_net_G.pth",), "encoder": ("best_net_E.pth", "best_net_IE.pth")},
+)
+
+
+def _variant(name: str, title: str, change: Callable[[InadeConfig], InadeConfig]) -> MethodSpec[InadeConfig]:
+    configs = {dataset: change(config) for dataset, config in _CONFIGS.items()}
+    return replace(INADE, name=name, title=title, configs=configs, tiny=change(_TINY))
+
+
+# Table 4 of the paper.
+INADE_64 = _variant("inade-64", "INADE-64", lambda config: config)
+INADE_8 = replace(
+    _variant("inade-8", "INADE-8", lambda config: replace(config, noise_size=config.noise_size // 8)),
+    note="The authors' files of DeepFashion have this length of noise.",
+)
+INADE_128 = _variant("inade-128", "INADE-128", lambda config: replace(config, noise_size=config.noise_size * 2))
+# Table 1 of the paper.
+INADE_NO_PNR = replace(
+    _variant("inade-no-pnr", "INADE w/o PNR", lambda config: replace(config, encoder=None)),
+    files={"generator": ("best_net_G.pth",)},
+)
+INADE_NO_US = replace(
+    _variant("inade-no-us", "INADE w/o US", lambda config: replace(config, encoder=None, sampling="per_norm")),
+    note="Re-constructed: nothing was released. Scales and shifts of every norm are drawn from N(0, 1); no encoder.",
+    files={"generator": ()},
 )

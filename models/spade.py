@@ -6,14 +6,16 @@ GroupDNet and INADE papers evaluate it), from the image encoder in training; one
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
+from functools import partial
+from typing import Literal
 
 import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from models._blocks.decoder import Decoder, Stage, first_grid, paper_stages, tiny_stages
+from models._blocks.decoder import Decoder, ResBlock, Stage, first_grid, paper_stages, tiny_stages
 from models._blocks.encoders import divergence, remap, strided_layers
 from models._blocks.spatial import Planes, SpatialNorm
 from models._recipe import TINY_RECIPE, Recipe
@@ -40,9 +42,27 @@ class SpadeConfig:
     stages: tuple[Stage, ...] = paper_stages(64, more=False)
     hidden: int = 128  # channels between the planes and gamma, beta; not scaled with the width
     kernel: int = 3
-    instance_norm: bool = False  # an ablation: normalise every image alone instead of the batch
+    norm: Literal["batch", "local_batch", "instance"] = "batch"
+    concatenated: bool = False  # an ablation: the planes join the features instead of modulating them
     z_size: int | None = None  # None: the first grid is made from the label map
     encoder: ImageEncoder | None = None
+
+
+class ShortcutNorm(nn.BatchNorm2d):
+    """Batch norm with weights of its own, which the planes do not reach."""
+
+    def forward(self, x: Tensor, planes: Planes) -> Tensor:  # type: ignore[override]
+        """Normalise x [M, C, h, w]."""
+        return super().forward(x)
+
+
+class ConcatNorm(ShortcutNorm):
+    """The same, with the planes appended."""
+
+    def forward(self, x: Tensor, planes: Planes) -> Tensor:  # type: ignore[override]
+        """Normalise x [N * K, C, h, w] and append P planes."""
+        small = planes.at(x.shape[2], x.shape[3])
+        return torch.cat([super().forward(x, planes), small.repeat_interleave(len(x) // len(small), 0)], 1)
 
 
 class SpadeGenerator(Decoder):
@@ -50,12 +70,16 @@ class SpadeGenerator(Decoder):
 
     def __init__(self, config: SpadeConfig) -> None:
         planes = config.num_classes + config.edges
-        super().__init__(
-            config.stages,
-            lambda channels, _: SpatialNorm(
-                channels, planes, config.hidden, kernel=config.kernel, instance=config.instance_norm
-            ),
-        )
+        if config.concatenated:
+            block = partial(ResBlock, appended=planes, shortcut_norm=lambda channels, _: ShortcutNorm(channels))
+            super().__init__(config.stages, lambda channels, _: ConcatNorm(channels), block)
+        else:
+            super().__init__(
+                config.stages,
+                lambda channels, _: SpatialNorm(
+                    channels, planes, config.hidden, kernel=config.kernel, free=config.norm
+                ),
+            )
         self.grid = first_grid(config.height, config.width, config.stages)
         channels = config.stages[0].inputs
         self.fc = (
@@ -170,4 +194,62 @@ VSPADE = MethodSpec(
     recipes=_RECIPES,
     tiny_recipe=replace(TINY_RECIPE, kl=0.1),
     files={"generator": ("latest_net_G.pth",), "encoder": ("latest_net_E.pth",)},
+)
+
+_ABLATED = ("coco-stuff", "ade20k", "cityscapes")  # SPADE paper, tables 3 to 5
+
+
+def _variant(name: str, title: str, change: Callable[[SpadeConfig], SpadeConfig]) -> MethodSpec[SpadeConfig]:
+    configs = {dataset: change(_CONFIGS[dataset]) for dataset in _ABLATED}
+    return replace(SPADE, name=name, title=title, configs=configs, tiny=change(_TINY))
+
+
+def _retrained(name: str, title: str, change: Callable[[Recipe], Recipe]) -> MethodSpec[SpadeConfig]:
+    """The network of SPADE under another recipe."""
+    recipes = {dataset: change(_RECIPES.get(dataset, Recipe())) for dataset in _ABLATED}
+    return replace(_variant(name, title, lambda config: config), recipes=recipes, tiny_recipe=change(TINY_RECIPE))
+
+
+def _resized(config: SpadeConfig, quarters: int) -> SpadeConfig:
+    """Give the decoder so many quarters of its width; the norms keep their hidden channels."""
+    stages = [
+        replace(stage, inputs=stage.inputs * quarters // 4, outputs=stage.outputs * quarters // 4)
+        for stage in config.stages
+    ]
+    return replace(config, stages=tuple(stages))
+
+
+SPADE_COMPACT = _variant("spade-compact", "SPADE, compact decoder", lambda config: _resized(config, 3))
+SPADE_LARGE = _variant("spade-large", "SPADE, #params 141M", lambda config: _resized(config, 5))
+SPADE_CONCAT = replace(
+    _variant("spade-concat", "SPADE, decoder w/ Concat", lambda config: replace(config, concatenated=True)),
+    note="Re-constructed: nothing was released. Both 3x3 convolutions of a block read the labels, as #param asks.",
+    files={"generator": ()},
+)
+SPADE_RANDOM_INPUT = replace(
+    _variant("spade-random-input", "SPADE, random input", lambda config: replace(config, z_size=256)), scope="image"
+)
+SPADE_KERNEL1 = _variant("spade-kernel1", "SPADE, kernelsize 1x1", lambda config: replace(config, kernel=1))
+SPADE_KERNEL5 = _variant("spade-kernel5", "SPADE, kernelsize 5x5", lambda config: replace(config, kernel=5))
+SPADE_NORM_BATCH = replace(
+    _variant("spade-norm-batch", "SPADE, BatchNorm", lambda config: replace(config, norm="local_batch")),
+    note="Trained with batch norm over 4 images, the share of one GPU.",
+)
+SPADE_NORM_INSTANCE = _variant(
+    "spade-norm-instance", "SPADE, InstanceNorm", lambda config: replace(config, norm="instance")
+)
+SPADE_NO_PERCEPTUAL = _retrained(
+    "spade-no-perceptual",
+    "SPADE w/o Perceptual loss",
+    lambda recipe: replace(recipe, perceptual=0.0, pixel=0.0),  # the built-in data have L1 in its place
+)
+SPADE_NO_FEATURE_MATCHING = _retrained(
+    "spade-no-feature-matching",
+    "SPADE w/o GAN feature matching loss",
+    lambda recipe: replace(recipe, feature_matching=0.0),
+)
+SPADE_DEEPER_DISCRIMINATOR = _retrained(
+    "spade-deeper-discriminator",
+    "SPADE w/ a deeper discriminator",
+    lambda recipe: replace(recipe, discriminator_layers=recipe.discriminator_layers + 1),
 )

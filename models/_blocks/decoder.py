@@ -62,7 +62,7 @@ class ResBlock(nn.Module):
         main: Tensor = self.conv_0(F.leaky_relu(self._normalize("0", x, condition), 0.2))
         main = self.conv_1(F.leaky_relu(self._normalize("1", main, condition), 0.2))
         shortcut: Tensor = self.conv_s(self._normalize("s", x, condition)) if self.has_learned_shortcut else x
-        return shortcut + main
+        return main + shortcut  # a sum takes its first part's memory format; a 1x1 convolution may lose channels_last
 
     def _normalize(self, name: str, x: Tensor, condition: Any) -> Tensor:  # noqa: ANN401 - as above
         normalized: Tensor = self.get_submodule(f"{self.prefix}_{name}")(x, condition)

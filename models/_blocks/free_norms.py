@@ -17,10 +17,10 @@ class LocalBatchNorm2d(nn.BatchNorm2d):
     """Batch norm that is not synchronised: in training, what would be one GPU's images are normalised alone."""
 
     def forward(self, x: Tensor) -> Tensor:
-        """Normalise x [N, C, H, W]; of the running statistics the first GPU's are kept, as torch's DataParallel does."""
+        """Normalise x [N, C, H, W]; the first GPU's running statistics are kept, as DataParallel does."""
         if not self.training:
             return super().forward(x)
-        first, *others = x.split(_IMAGES_PER_GPU)
+        first, *others = x.split(_IMAGES_PER_GPU)  # type: ignore[no-untyped-call]
         alone = [F.batch_norm(other, None, None, training=True, eps=self.eps) for other in others]
         return torch.cat([super().forward(first), *alone])
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
@@ -57,5 +56,5 @@ class SpatialNorm(nn.Module):
     def forward(self, x: Tensor, planes: Planes) -> Tensor:
         """Modulate x [N * K, C, h, w]."""
         gamma, beta = self.modulation(planes, x.shape[2], x.shape[3])
-        normalized, gamma = per_layout(self.param_free_norm(x), gamma)
-        return torch.addcmul(normalized + beta[:, None], normalized, gamma).flatten(0, 1)
+        normalized, scale = per_layout(self.param_free_norm(x), 1 + gamma)
+        return (normalized * scale).add_(beta[:, None]).flatten(0, 1)

@@ -25,12 +25,6 @@ TABLES = {name: published_table(name) for name in table_files()}
 
 # Rows of methods that the suite does not have yet: whoever adds one takes it out.
 NOT_YET = {
-    "inade-8", "inade-64", "inade-128", "inade-no-pnr", "inade-no-us",
-    "groupdnet-no-map", "groupdnet-no-split", "groupdnet-groupnorm", "groupdnet-no-syncbn", "groupdnet-no-specnorm",
-    "mulnet", "groupnet", "groupenc", "groupdec",
-    "spade-compact", "spade-large", "spade-concat", "spade-random-input", "spade-kernel1", "spade-kernel5",
-    "spade-norm-batch", "spade-norm-instance",
-    "spade-no-perceptual", "spade-no-feature-matching", "spade-deeper-discriminator",
     "pix2pixhd++-no-syncbn", "pix2pixhd++-no-syncbn-no-specnorm",
     "crn", "sims", "ccfpse", "scgan", "munit", "dmit", "scgan-unpaired",
     "scgan-conv-bn", "scgan-conv-scn", "scgan-scc-bn",

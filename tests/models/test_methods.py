@@ -177,8 +177,14 @@ def _taken(scope, tensor, layout, region):
     return taken
 
 
+# A class has channels of its own in these, or shares them, wherever it lies: only training binds it to its place.
+LOCAL_BY_TRAINING = ("groupnet", "groupenc", "groupdec", "groupdnet-groupnorm")
+
+
 def test_mixing_changes_the_picture_mostly_where_the_scope_allows(spec, method, layout):
     skip_styles_of_another_kind(spec)
+    if spec.name in LOCAL_BY_TRAINING:
+        pytest.skip("nothing but training keeps a class in its place")
     base, other = (method.sample_style(layout, streams(2, seed)) for seed in (1, 50))
     region = layout.labels == 3 if spec.scope != "instance" else layout.instances == 3
     change = (
