@@ -3,18 +3,27 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
+from dataclasses import replace
 from decimal import Decimal
 from typing import Literal
 
 from bench.grid import Column, Entry, Grid, Group, Number, Row, digits, transpose
-from bench.published import Printed, PublishedRow, PublishedTable
+from bench.published import ROUNDING, Printed, PublishedRow, PublishedTable
 from bench.records import Record
 from bench.tables import SPREAD, csv_text, entry_of, exact, mark_rows, newest, row_notes
 
 Values = Literal["measured", "published", "both", "delta"]
 Place = tuple[PublishedRow, str, Column, Printed]  # row, data set, column and what the paper prints there
 
+PROBE = "probe"  # in place of a protocol: a cost, which `bench profile` counts on a layout of its own
 NO_NUMBER = "the paper has no number"
+REPRODUCED = "reproduced"  # in place of a difference: all printed digits agree
+OF_A_MACHINE = "no record: a time belongs to a machine, `bench profile --time` measures yours"
+NOT_COUNTED = "no record: `bench profile` counts it for the methods of the suite"
+BLANK = {  # why a cost is blank
+    **dict.fromkeys(("seconds", "fps"), OF_A_MACHINE),
+    **dict.fromkeys(("params_m", "params_with_encoder_m", "params_leaf_m", "gmacs", "gmacs_paper"), NOT_COUNTED),
+}
 
 
 class PaperTable:
@@ -26,20 +35,26 @@ class PaperTable:
         self.records = [record for record in records if _full(record, self.protocol)]
 
     def measured(self, row: PublishedRow, dataset: str, column: Column) -> Record | None:
-        """Find the record that speaks for a place: a full run of the paper's network with trained weights."""
+        """Find the record that speaks for a place: a full run of the paper's network with trained weights.
+
+        Where there is a cost that `bench profile` counted, it comes first: it depends on no one's files.
+        """
         found = [
             record
             for record in self.records
             if (record.cell.method, record.cell.dataset) == (row.method, dataset) and record.fills(column.key)
         ]
         done = [record for record in found if record.status == "done"]
-        return newest([record for record in done if record.weights != "untrained"] or done or found)
+        costs = [record for record in done if record.cell.protocol == PROBE]
+        return newest(costs or [record for record in done if record.weights != "untrained"] or done or found)
 
     def number(self, row: PublishedRow, dataset: str, column: Column) -> Number:
         """Show the measured number of a place, or a blank with the reason."""
         record = self.measured(row, dataset, column)
         if record is not None and record.status == "done" and record.weights == "untrained":
             return Number(note="measured with untrained weights only")
+        if record is None and column.key in BLANK:
+            return Number(note=BLANK[column.key])
         return entry_of(record, column)
 
     def grid(self, values: Values) -> Grid:
@@ -48,7 +63,7 @@ class PaperTable:
             "measured": lambda *place: (self.number(*place[:3]),),
             "published": lambda *place: (_published(place[3]),),
             "both": lambda *place: (self.number(*place[:3]), _published(place[3])),
-            "delta": lambda *place: (self._difference(*place),),
+            "delta": lambda *place: (_verdict(self.difference(*place)),),
         }[values]
         rows = [self._row(row, values, entry) for row in self.table.rows]
         if values in ("measured", "both"):
@@ -66,7 +81,7 @@ class PaperTable:
     def places(self) -> list[Place]:
         """List every place, row by row."""
         return [
-            (row, dataset, column, printed)
+            (row, dataset, replace(column, key=row.records.get(column.metric, column.key)), printed)
             for row in self.table.rows
             for (dataset, column), printed in zip(self.table.places, row.values, strict=True)
         ]
@@ -78,13 +93,19 @@ class PaperTable:
         notes += row.notes if values != "measured" else ()
         return Row(row.title, tuple(entry(*place) for place in places), notes, row.rule)
 
-    def _difference(self, row: PublishedRow, dataset: str, column: Column, printed: Printed) -> Number:
-        measured = self.number(row, dataset, column)
-        if not measured.text:
-            return measured
+    def difference(self, row: PublishedRow, dataset: str, column: Column, printed: Printed) -> Number:
+        """Subtract the printed number from ours, which is rounded as the paper rounds."""
         if printed.number is None:
             return Number(note=NO_NUMBER)
-        return Number(digits(float(Decimal(measured.text) - printed.number), column.decimals, "+"), note=printed.note)
+        measured = self.number(row, dataset, column)
+        if not measured.text:
+            return replace(measured, note=_joined(measured.note, printed.note))
+        ours = Decimal(measured.text)
+        record = self.measured(row, dataset, column)
+        if printed.rounding and record is not None:
+            ours = printed.rounded(record.values[column.key], column.decimals)
+        note = _joined(ROUNDING[printed.rounding], printed.note)
+        return Number(digits(float(ours - printed.number), column.decimals, "+"), note=note)
 
     def _notes(self, values: Values, rows: Sequence[Row]) -> tuple[str, ...]:
         printed = f"as printed in {self.table.paper} ({self.table.source})"
@@ -95,14 +116,31 @@ class PaperTable:
             "both": [measured, f"Numbers in parentheses are published ones, {printed}."],
             "delta": [measured, f"Measured minus published number, the latter {printed}."],
         }[values]
+        if values != "published" and any(self._is_cost(*place) for place in self.places()):
+            notes.append("Parameters and operations are counted on a fixed layout; they depend on no weights.")
         if any(number.spread for row in rows for entry in row.entries for number in entry):
             notes.append(SPREAD)
         return (*notes, *self.table.notes)
 
+    def _is_cost(self, row: PublishedRow, dataset: str, column: Column, _: Printed) -> bool:
+        record = self.measured(row, dataset, column)
+        return record is not None and record.cell.protocol == PROBE
+
 
 def _full(record: Record, protocol: str) -> bool:
     cell = record.cell
-    return cell.protocol == protocol and cell.preset == "paper" and cell.limit is None
+    return cell.protocol in (protocol, PROBE) and cell.preset == "paper" and cell.limit is None
+
+
+def _joined(first: str, second: str) -> str:
+    if not (first and second):
+        return first or second
+    return f"{first.removesuffix('.')}. {second}"
+
+
+def _verdict(difference: Number) -> Number:
+    same = difference.text and not Decimal(difference.text)
+    return replace(difference, text=REPRODUCED) if same else difference
 
 
 def _published(printed: Printed) -> Number:
@@ -141,10 +179,12 @@ def _both_lines(paper: PaperTable) -> list[list[str]]:
 
 
 def _delta_lines(paper: PaperTable) -> list[list[str]]:
-    lines = [[*_KEYS, "delta", "blank"]]
+    lines = [[*_KEYS, "delta", "digits", "blank"]]
     for place in paper.places():
-        difference = paper._difference(*place)
-        lines.append([*_start(paper.table, place), difference.text, "" if difference.text else difference.note])
+        difference = paper.difference(*place)
+        verdict = (REPRODUCED if not Decimal(difference.text) else "other") if difference.text else ""
+        blank = "" if difference.text else difference.note
+        lines.append([*_start(paper.table, place), difference.text, verdict, blank])
     return lines
 
 

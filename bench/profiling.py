@@ -1,74 +1,212 @@
-"""What it costs to draw one image: the probes of `metrics.complexity` on a method's generator."""
+"""What it costs to draw one image, on a layout that is the same everywhere: no cost depends on weights or on files.
+
+The layout is as large as the method's network and has all its classes, as upright stripes. Its instances are stripes
+too; their number, which moves INADE's multiply-adds, explains the numbers of that paper's Table 4. Counts need no
+numbers in the tensors, so networks are built on torch's meta device where they do not read the layout's values.
+"""
 
 from __future__ import annotations
 
 import statistics
-from collections.abc import Sequence
-from dataclasses import dataclass
-from pathlib import Path
-from typing import Any, Literal
+import time
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import asdict, dataclass
+from datetime import datetime, timezone
+from typing import Any
 
 import torch
+from torch import nn
 
-from bench.batches import collate, stream
+from bench.batches import stream
 from bench.catalog import UserError, check_name, resolve
+from bench.cells import MACHINE_METRICS, choose_config, default_preset
 from bench.datasets import DATASETS
-from bench.datasets.base import DatasetSpec
-from metrics.complexity import Macs, Memory, Parameters, Seconds
+from bench.method_weights import MethodWeights, build_method
+from bench.paper_tables import PROBE
+from bench.plan import Cell, Preset, content_key
+from bench.provenance import collect
+from bench.records import Record
+from metrics import METRICS
+from metrics.base import MetricSpec
+from metrics.complexity import Macs, Memory, Parameters, Run, Seconds
 from models.base import Layout, Method, MethodSpec
+from models.inade import InstanceNoiseNorm
 
-Origin = Literal["real", "synthetic"]
+INSTANCES = {"cityscapes": 19, "ade20k": 24, "celebamask-hq": 16, "deepfashion": 8}  # ids, 0 among them
+_OTHER_INSTANCES = 8
+Values = dict[str, dict[str, float]]  # metric -> column key -> number
 
 
 @dataclass(frozen=True)
-class Cost:
-    """The costs of one image; None where the device has no counter."""
+class CostPlan:
+    """One method's network for one data set."""
 
-    params_m: float
-    gmacs: float
-    gmacs_paper: float  # "FLOPs" as the INADE paper counts them
-    gflops: float
-    seconds: float
-    memory_mb: float | None
+    spec: MethodSpec[Any]
+    config: Any  # the method's config dataclass
+    dataset: str
+    preset: Preset
+
+    @property
+    def cell(self) -> Cell:
+        """Name what the records are of."""
+        return Cell(self.spec.name, self.preset, self.dataset, PROBE)
+
+    @property
+    def sizes(self) -> dict[str, int]:
+        """Say how large the layout is."""
+        return {
+            "height": self.config.height,
+            "width": self.config.width,
+            "classes": self.config.num_classes,
+            "instances": INSTANCES.get(self.dataset, _OTHER_INSTANCES),
+        }
+
+    def key(self, metric: str, device: str) -> str:
+        """Hash all that can change the metric's numbers."""
+        return content_key(
+            {
+                "method": self.spec.name,
+                "config": asdict(self.config),
+                "probe": self.sizes,
+                "metric": metric,
+                "version": _metric(metric).version,
+                "device": device if metric in MACHINE_METRICS else "",
+            }
+        )
 
 
-def profile(method: Method[Any], layout: Layout, repeats: int) -> Cost:
-    """Draw one image of one layout [1, H, W] under all probes; the time is the median of `repeats` measurements."""
-    style = method.sample_style(layout, [stream(0, 0, "image", 0)])
-
-    def run() -> object:
-        return method.synthesize(layout, style)
-
-    counts = Macs().measure(method.generator, run)
-    seconds = [Seconds().measure(method.generator, run)["seconds"] for _ in range(repeats)]
-    return Cost(
-        params_m=Parameters().measure(method.generator, run)["params_m"],
-        gmacs=counts["gmacs"],
-        gmacs_paper=counts["gmacs_paper"],
-        gflops=2 * counts["gmacs"],
-        seconds=statistics.median(seconds),
-        memory_mb=Memory().measure(method.generator, run).get("memory_mb"),
-    )
+def plan_costs(
+    methods: Sequence[MethodSpec[Any]], datasets: Sequence[str], preset: Preset | None
+) -> tuple[list[CostPlan], list[str]]:
+    """Find the networks, and the reasons where a method has none for a data set; no network at all is an error."""
+    known = dict.fromkeys([*DATASETS, *(dataset for spec in methods for dataset in spec.configs)])
+    for dataset in datasets:
+        check_name("dataset", known, dataset)
+    found = [_plan(spec, dataset, preset or default_preset(dataset)) for dataset in datasets for spec in methods]
+    plans = [plan for plan in found if isinstance(plan, CostPlan)]
+    skipped = [reason for reason in found if isinstance(reason, str)]
+    if not plans:
+        raise UserError(" ".join(dict.fromkeys(skipped)))
+    return plans, skipped
 
 
-def check_dataset(name: str, specs: Sequence[MethodSpec[Any]]) -> None:
-    """Refuse a data set that neither the suite nor a method knows."""
-    known = dict.fromkeys([*DATASETS, *(dataset for spec in specs for dataset in spec.configs)])
-    check_name("dataset", known, name)
-
-
-def first_layout(dataset: str, config: Any, root: Path) -> tuple[Layout, Origin]:  # noqa: ANN401 - the method's own type
-    """Take the first layout of the val split, or draw one of its size where its files are not there."""
-    if dataset not in DATASETS:
-        return synthetic_layout(config.height, config.width, config.num_classes), "synthetic"
-    spec: DatasetSpec = resolve("dataset", DATASETS, dataset)
+def _plan(spec: MethodSpec[Any], dataset: str, preset: Preset) -> CostPlan | str:
+    if spec.tiny_recipe is None:
+        return f"{spec.title} has no network that could be profiled."
     try:
-        return collate([spec.open("val", root)[0]], spec.num_classes).layout, "real"
-    except UserError:
-        return synthetic_layout(*spec.size, spec.num_classes), "synthetic"
+        return CostPlan(spec, choose_config(spec, dataset, preset), dataset, preset)
+    except UserError as error:
+        return str(error)
 
 
-def synthetic_layout(height: int, width: int, num_classes: int) -> Layout:
-    """Draw upright stripes, one per class and each an instance, as [1, H, W]."""
-    stripes = (torch.arange(width) * num_classes // width).repeat(1, height, 1)
-    return Layout(stripes, stripes + 1, num_classes)
+def probe_layout(sizes: Mapping[str, int]) -> Layout:
+    """Draw upright stripes, one per class and one per instance, as [1, H, W]."""
+
+    def stripes(count: int) -> torch.Tensor:
+        return (torch.arange(sizes["width"]) * count // sizes["width"]).repeat(1, sizes["height"], 1)
+
+    return Layout(stripes(sizes["classes"]), stripes(sizes["instances"]), sizes["classes"])
+
+
+def count(plan: CostPlan) -> tuple[str, Values]:
+    """Count parameters and operations; returns also on which of torch's devices."""
+    try:
+        return "meta", _count(plan, torch.device("meta"))
+    except (NotImplementedError, RuntimeError):  # it reads the layout's values, as INADE and CLADE-ICPE do
+        return "cpu", _count(plan, torch.device("cpu"))
+
+
+def clock(plan: CostPlan, device: torch.device, repeats: int) -> Values:
+    """Measure the time of one image, the median of `repeats` measurements, and on a GPU its memory."""
+    method, run = _drawing(plan, device)
+    seconds = statistics.median(Seconds().measure(method.generator, run)["seconds"] for _ in range(repeats))
+    memory = Memory().measure(method.generator, run)
+    return {"seconds": {"seconds": seconds, "fps": 1 / seconds}, **({"memory": memory} if memory else {})}
+
+
+def measure(
+    plan: CostPlan, metrics: Sequence[str], device: torch.device, device_name: str, repeats: int
+) -> list[Record]:
+    """Measure these metrics and make their records."""
+    start, began = datetime.now(timezone.utc), time.perf_counter()
+    where, values = device_name, Values()
+    if {"params", "macs"} & set(metrics):
+        where, values = count(plan)
+    if set(MACHINE_METRICS) & set(metrics):
+        where, values = device_name, {**values, **clock(plan, device, repeats)}
+    provenance = collect(where, start, time.perf_counter() - began, 1)
+    return [
+        Record(
+            key=plan.key(metric, device_name),
+            cell=plan.cell,
+            metric=metric,
+            version=_metric(metric).version,
+            status="done",
+            weights="none",
+            provenance=provenance,
+            values=values[metric],
+            counts=plan.sizes,
+            note=plan.spec.note,
+        )
+        for metric in metrics
+    ]
+
+
+def _metric(name: str) -> MetricSpec:
+    spec: MetricSpec = resolve("metric", METRICS, name)
+    return spec
+
+
+def _drawing(plan: CostPlan, device: torch.device) -> tuple[Method[Any], Run]:
+    """Build the network, and a call that draws one image; a generator that holds its encoder is run with it."""
+    with torch.device("meta" if device.type == "meta" else "cpu"):
+        method = build_method(plan.spec, plan.config, MethodWeights(), device)
+    layout = probe_layout(plan.sizes).to(device)
+    style = method.sample_style(layout, [stream(0, 0, "image", 0)])
+    if not _holds_encoder(method):
+        return method, lambda: method.synthesize(layout, style)
+    photos = torch.zeros(1, 3, plan.config.height, plan.config.width, device=device)
+    return method, lambda: method.synthesize(layout, method.encode_style(photos, layout, style)[0])
+
+
+def _holds_encoder(method: Method[Any]) -> bool:
+    return any(module is method.encoder for module in method.generator.modules())
+
+
+def _count(plan: CostPlan, device: torch.device) -> Values:
+    method, run = _drawing(plan, device)
+    generator, encoder = method.generator, method.encoder
+    params = Parameters().measure(generator, run)["params_m"]
+    beside = [encoder] if encoder is not None and not _holds_encoder(method) else []
+    with _modulated(generator) as numbers:
+        macs = Macs().measure(generator, run)
+    # INADE's authors spread four rows per class and two per instance over all numbers by einsums; no paper counts them.
+    einsums = sum(numbers) * (4 * plan.sizes["classes"] + 2 * plan.sizes["instances"])
+    return {
+        "params": {
+            "params_m": params,
+            "params_with_encoder_m": params + sum(Parameters().measure(network, run)["params_m"] for network in beside),
+            "params_leaf_m": _leaf_parameters(generator) / 1e6,
+        },
+        "macs": {**macs, "gflops": 2 * macs["gmacs"], **({"gmacs_einsum": einsums / 1e9} if einsums else {})},
+    }
+
+
+def _leaf_parameters(network: nn.Module) -> int:
+    """Count without what is held beside other layers, as the counter of the INADE paper did with SEAN."""
+    leaves = (module for module in network.modules() if not any(True for _ in module.children()))
+    return sum(parameter.numel() for leaf in leaves for parameter in leaf.parameters())
+
+
+@contextmanager
+def _modulated(generator: nn.Module) -> Iterator[list[int]]:
+    """Collect how many numbers each of INADE's norms modulates while an image is drawn."""
+    numbers: list[int] = []
+    norms = [module for module in generator.modules() if isinstance(module, InstanceNoiseNorm)]
+    hooks = [norm.register_forward_hook(lambda _, inputs, output: numbers.append(output.numel())) for norm in norms]
+    try:
+        yield numbers
+    finally:
+        for hook in hooks:
+            hook.remove()

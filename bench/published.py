@@ -17,14 +17,17 @@ head = "DeepFashion"             # optional
 dataset = "deepfashion"
 columns = [
   { key = "fid", head = "FID", better = "lower" },    # optional: unit, decimals; without `better` nothing is ranked
-]                                # optional: record = "gmacs_paper", the key of our numbers where it is another one
+]                                # optional: record = "gmacs_paper", the key of our numbers where it is another one;
+                                 # rounding = "cut", how the paper rounds where it is not to the nearest
 
 [[rows]]
 method = "inade"                 # the row's id; a method of the suite where there is one
 title = "INADE"
-values = [["_9.97_[merged]"]]    # one list per group; *bold*, _underlined_, [footnote]; not all is a number
+values = [["_9.97_[merged]"]]    # one list per group; *bold*, _underlined_, [footnote]; not all is a number;
+                                 # "96.50~tenths" = one number is rounded in another way than its column
                                  # optional: ranked = false (takes no part in best), rule = true (a line above),
-                                 # notes = ["merged"] (footnotes of the row)
+                                 # notes = ["merged"] (footnotes of the row), records = { params_m = "params_leaf_m" }
+                                 # (keys of our numbers that hold for this row only)
 """
 
 from __future__ import annotations
@@ -32,8 +35,8 @@ from __future__ import annotations
 import re
 import sys
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
-from decimal import Decimal, InvalidOperation
+from dataclasses import dataclass, field
+from decimal import ROUND_DOWN, ROUND_HALF_UP, Decimal, InvalidOperation
 from pathlib import Path
 from typing import Any
 
@@ -48,6 +51,12 @@ else:
 FOLDER = Path(__file__).resolve().parents[1] / "results" / "published"
 _MARKS: dict[str, Mark] = {"*": "best", "_": "second"}
 _BETTER: dict[str, Better] = {"higher": "higher", "lower": "lower", "": ""}
+ROUNDING = {  # how a paper gets its digits -> what is said of it
+    "": "",
+    "cut": "The paper cuts digits off instead of rounding.",
+    "tenths": "The paper rounds to one decimal and appends a zero.",
+    "twice": "The paper rounds to three decimals and these to two.",
+}
 
 
 @dataclass(frozen=True)
@@ -57,6 +66,17 @@ class Printed:
     text: str  # as printed: "9.97", "-", "N/A", "76.00%", "96M"
     mark: Mark  # "best" = printed bold, "second" = printed underlined
     note: str = ""
+    rounding: str = ""  # a key of ROUNDING
+
+    def rounded(self, value: float, decimals: int) -> Decimal:
+        """Bring a number of ours to digits in the way of the paper; halves go up."""
+        number = Decimal(repr(value))
+        if self.rounding == "cut":
+            return number.quantize(Decimal(1).scaleb(-decimals), ROUND_DOWN)
+        first = {"tenths": [1], "twice": [3]}.get(self.rounding, [])
+        for places in [*first, decimals]:
+            number = number.quantize(Decimal(1).scaleb(-places), ROUND_HALF_UP)
+        return number
 
     @property
     def number(self) -> Decimal | None:
@@ -92,6 +112,7 @@ class PublishedRow:
     ranked: bool
     rule: bool
     notes: tuple[str, ...]
+    records: Mapping[str, str] = field(default_factory=dict)  # name of a column -> key of our numbers
 
 
 @dataclass(frozen=True)
@@ -140,8 +161,8 @@ def _table(data: Mapping[str, Any]) -> PublishedTable:
     words = {key: str(data[key]) for key in ("id", "paper", "caption", "protocol", "source")}
     _only(data, {*words, "notes", "footnotes", "transposed", "corner", "groups", "rows"}, "the table")
     footnotes = data.get("footnotes", {})
-    widths = [len(group["columns"]) for group in data["groups"]]
-    rows = tuple(_row(row, widths, footnotes) for row in data["rows"])
+    columns = [group["columns"] for group in data["groups"]]
+    rows = tuple(_row(row, columns, footnotes) for row in data["rows"])
     _all_used(footnotes, rows)
     return PublishedTable(
         **words,
@@ -164,21 +185,38 @@ def _groups(groups: list[Mapping[str, Any]], rows: tuple[PublishedRow, ...]) -> 
     return tuple(read)
 
 
-def _row(row: Mapping[str, Any], widths: list[int], footnotes: Mapping[str, str]) -> PublishedRow:
-    _only(row, {"method", "title", "values", "ranked", "rule", "notes"}, f"row {row['method']}")
-    if [len(values) for values in row["values"]] != widths:
-        found = [len(values) for values in row["values"]]
+def _row(row: Mapping[str, Any], columns: list[list[Mapping[str, Any]]], footnotes: Mapping[str, str]) -> PublishedRow:
+    _only(row, {"method", "title", "values", "ranked", "rule", "notes", "records"}, f"row {row['method']}")
+    widths, found = [list(map(len, groups)) for groups in (columns, row["values"])]
+    if found != widths:
         raise ValueError(f"row {row['method']} has {found} values in its groups, expected {widths}")
-    values = tuple(_printed(text, footnotes) for group in row["values"] for text in group)
-    notes = tuple(_footnote(footnotes, name) for name in row.get("notes", ()))
-    return PublishedRow(row["method"], row["title"], values, row.get("ranked", True), row.get("rule", False), notes)
+    records = row.get("records", {})
+    _only(records, {column["key"] for group in columns for column in group}, f"records of row {row['method']}")
+    return PublishedRow(
+        row["method"],
+        row["title"],
+        tuple(
+            _printed(text, footnotes, column.get("rounding", ""))
+            for values, group in zip(row["values"], columns, strict=True)
+            for text, column in zip(values, group, strict=True)
+        ),
+        row.get("ranked", True),
+        row.get("rule", False),
+        tuple(_footnote(footnotes, name) for name in row.get("notes", ())),
+        records,
+    )
 
 
-def _printed(text: str, footnotes: Mapping[str, str]) -> Printed:
+def _printed(text: str, footnotes: Mapping[str, str], rounding: str) -> Printed:
     noted = re.fullmatch(r"(.*)\[(.+)\]", text)
     text, note = (noted[1], _footnote(footnotes, noted[2])) if noted else (text, "")
+    ruled = re.fullmatch(r"(.*)~(\w+)", text)
+    text, rounding = (ruled[1], ruled[2]) if ruled else (text, rounding)
+    if rounding not in ROUNDING:
+        raise ValueError(f"there is no rounding '{rounding}', known: {', '.join(filter(None, ROUNDING))}")
     marked = re.fullmatch(r"([*_])(.+)\1", text)
-    return Printed(marked[2], _MARKS[marked[1]], note) if marked else Printed(text, "", note)
+    text, mark = (marked[2], _MARKS[marked[1]]) if marked else (text, "")
+    return Printed(text, mark, note, rounding)
 
 
 def _footnote(footnotes: Mapping[str, str], name: str) -> str:
@@ -195,7 +233,7 @@ def _all_used(footnotes: Mapping[str, str], rows: Iterable[PublishedRow]) -> Non
 
 
 def _column(column: Mapping[str, Any], cells: list[Printed]) -> Column:
-    _only(column, {"key", "record", "head", "better", "unit", "decimals"}, f"column {column['key']}")
+    _only(column, {"key", "record", "rounding", "head", "better", "unit", "decimals"}, f"column {column['key']}")
     better = column.get("better", "")
     if better not in _BETTER:
         raise ValueError(f"column {column['key']}: better is '{better}', expected 'higher' or 'lower'")

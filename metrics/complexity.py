@@ -35,7 +35,7 @@ class Macs(Probe):
         hooks = [
             layer.register_forward_hook(lambda layer, _, output: paper.append(_paper_macs(layer, output)))
             for layer in network.modules()
-            if isinstance(layer, (nn.Conv2d, nn.ConvTranspose2d, nn.Linear))
+            if isinstance(layer, (nn.Conv2d, nn.ConvTranspose2d, nn.Linear, nn.LeakyReLU))
         ]
         try:
             with torch.no_grad(), FlopCounterMode(display=False) as counter:
@@ -46,8 +46,13 @@ class Macs(Probe):
         return {"gmacs": counter.get_total_flops() / 2e9, "gmacs_paper": sum(paper) / 1e9}
 
 
-def _paper_macs(layer: nn.Conv2d | nn.ConvTranspose2d | nn.Linear, output: Tensor) -> float:
-    """Apply the rule of thop 0.0.31: biases count, transposed convolutions on the output grid, functions not at all."""
+def _paper_macs(layer: nn.Conv2d | nn.ConvTranspose2d | nn.Linear | nn.LeakyReLU, output: Tensor) -> float:
+    """Apply the rule of thop 0.0.31: biases count, transposed convolutions on the output grid, functions not at all.
+
+    Of the activations only leaky ReLU counts, one per number, and only where it is a layer.
+    """
+    if isinstance(layer, nn.LeakyReLU):
+        return output.numel()
     if isinstance(layer, nn.Linear):
         return output.numel() * layer.in_features
     kernel = layer.kernel_size[0] * layer.kernel_size[1]
@@ -118,7 +123,7 @@ def _device(network: nn.Module) -> torch.device:
 PARAMETERS = MetricSpec("params", 1, (Column("params_m", "Params", "lower", 2, "M"),), lambda _: Parameters())
 MACS = MetricSpec(
     "macs",
-    1,
+    2,  # 1 left leaky ReLU out of the papers' count
     (Column("gmacs", "MACs", "lower", 2, "G"), Column("gmacs_paper", "FLOPs (INADE paper)", "lower", 2, "G")),
     lambda _: Macs(),
 )

@@ -4,41 +4,62 @@ from __future__ import annotations
 
 import io
 import json
-from dataclasses import asdict
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 import rich_click as click
+import torch
 from rich.box import SIMPLE
 from rich.console import Console
 from rich.table import Table
 
 from bench.catalog import methods, resolve
-from bench.cells import choose_config, default_preset
-from bench.commands.run import names
+from bench.commands.run import check_writable, names
 from bench.devices import choose_device
+from bench.evaluation import device_name
 from bench.lines import Rows, as_csv
-from bench.method_weights import MethodWeights, build_method
-from bench.options import POSITIVE, data_root_option, debug_option, device_option, json_option
+from bench.options import POSITIVE, debug_option, device_option, json_option, out_option
 from bench.plan import Preset
-from bench.profiling import check_dataset, first_layout, profile
+from bench.profiling import CostPlan, measure, plan_costs
 from bench.progress import progress_bar
+from bench.records import Record, RecordStore
 from models.base import MethodSpec
 
 HEADS = {  # key -> head, decimals
     "params_m": ("Parameters (M)", 2),
+    "params_with_encoder_m": ("with encoder (M)", 2),
     "gmacs": ("MACs (G)", 2),
-    "gmacs_paper": ("FLOPs, INADE paper's rule (G)", 2),
+    "gmacs_paper": ("MACs, INADE paper's rule (G)", 2),
+    "gmacs_einsum": ("INADE's einsums (G)", 2),
     "gflops": ("FLOPs (G)", 2),
     "seconds": ("Time (s)", 4),
     "memory_mb": ("Memory (MB)", 0),
 }
+NOTES = """\
+One image of a fixed layout. Parameters are the generator's, then with its encoder. MACs are all multiply-adds that run.
+The INADE paper's rule is thop 0.0.31's: biases count, functions do not, transposed convolutions by their output.
+INADE's einsums are what its authors' form of the modulation adds, by formula; here it is a look-up."""
 
 
 @click.command()
-@click.option("--methods", "method_names", required=True, callback=names, help="Comma list; see `bench list methods`.")
-@click.option("--dataset", default="paperdolls2", show_default=True, help="Data set that decides sizes and classes.")
+@click.option(
+    "--methods",
+    "method_names",
+    required=True,
+    callback=names,
+    help="Comma list, or all; see `bench list methods`.",
+)
+@click.option(
+    "--dataset",
+    "dataset_names",
+    default="paperdolls2",
+    show_default=True,
+    callback=names,
+    help="Comma list of data sets, or all; they decide sizes and classes, and no file of them is read.",
+)
 @click.option("--preset", type=click.Choice(["tiny", "paper"]), help="Network sizes [default: tiny on paperdolls].")
+@click.option("--time", "timed", is_flag=True, help="Also measure time, and memory on a GPU.")
 @click.option(
     "--repeats",
     type=POSITIVE,
@@ -46,65 +67,98 @@ HEADS = {  # key -> head, decimals
     show_default=True,
     help="Time measurements whose median counts; each draws 5 images on a CPU, 100 on a GPU.",
 )
+@click.option("--fresh", is_flag=True, help="Measure again what is already on record.")
 @click.option("--csv", "csv_wanted", is_flag=True, help="Print CSV on standard output instead of a table.")
+@out_option("results")
 @json_option
-@data_root_option
 @device_option
 @debug_option
 def command(
+    *,
     method_names: tuple[str, ...],
-    dataset: str,
+    dataset_names: tuple[str, ...],
     preset: Preset | None,
+    timed: bool,
     repeats: int,
+    fresh: bool,
     csv_wanted: bool,
+    out: Path,
     as_json: bool,
-    data_root: Path,
     device: str,
 ) -> None:
-    """Count parameters and operations of the generator, and measure time and memory of one image (batch 1).
+    """Count parameters and operations of the generator, and measure the time of one image (batch 1) with --time.
 
-    No weights are needed: the networks are untrained, and cost does not depend on weights. The layout is the first of
-    the data set's val split, or stripes of its size and classes where its files are not there. MACs are all
-    multiply-adds that run, FLOPs twice as many. The INADE paper's rule counts one per multiply-add and bias of a
-    layer, and nothing of functions without a layer; use it to compare with that paper's Table 3. Memory is known on
-    a GPU only.
+    No weights and no data are needed: networks are untrained and see a layout that is the same everywhere. Records go
+    to OUT/records, and `bench table` shows them; what is on record is not measured again. A method without a network
+    for a data set is skipped.
 
-    Example: bench profile --methods spade,inade --dataset deepfashion
+    Example: bench profile --methods spade,inade --dataset deepfashion,ade20k
     """
-    specs: list[MethodSpec[Any]] = [resolve("method", methods(), name) for name in method_names]
-    check_dataset(dataset, specs)
-    preset = preset or default_preset(dataset)
-    configs = [choose_config(spec, dataset, preset) for spec in specs]
+    wanted = methods() if method_names == ("all",) else method_names
+    specs: list[MethodSpec[Any]] = [resolve("method", methods(), name) for name in wanted]
+    datasets = _all_datasets(specs) if dataset_names == ("all",) else dataset_names
+    plans, skipped = plan_costs(specs, datasets, preset)
+    for reason in skipped:
+        click.echo(f"skipped: {reason}", err=True)
+    check_writable(out)
     where = choose_device(device)
-    rows = []
-    with progress_bar() as progress:
-        task = progress.add_task(f"Profiling on {dataset}", total=len(specs), status="")
-        for spec, config in zip(specs, configs, strict=True):
-            progress.update(task, status=spec.title)
-            layout, origin = first_layout(dataset, config, data_root)
-            method = build_method(spec, config, MethodWeights(), where)
-            cost = asdict(profile(method, layout.to(where), repeats))
-            about = {"method": spec.name, "preset": preset, "dataset": dataset, "layout": origin, "device": str(where)}
-            rows.append({**about, **cost})
-            progress.advance(task)
+    metrics = [
+        "params",
+        "macs",
+        *(["seconds"] if timed else []),
+        *(["memory"] if timed and where.type == "cuda" else []),
+    ]
+    rows = _profiled(plans, metrics, RecordStore(out / "records"), where, repeats, fresh)
     click.echo(json.dumps(rows, indent=1) if as_json else as_csv(rows).rstrip() if csv_wanted else _table(rows))
 
 
+def _profiled(
+    plans: Sequence[CostPlan],
+    metrics: Sequence[str],
+    store: RecordStore,
+    device: torch.device,
+    repeats: int,
+    fresh: bool,
+) -> list[dict[str, Any]]:
+    title, rows = device_name(device), []
+    with progress_bar() as progress:
+        task = progress.add_task("Profiling", total=len(plans), status="")
+        for plan in plans:
+            progress.update(task, status=f"{plan.spec.title} on {plan.dataset}")
+            keys = {metric: plan.key(metric, title) for metric in metrics}
+            missing = [metric for metric, key in keys.items() if fresh or key not in store]
+            for record in measure(plan, missing, device, title, repeats) if missing else []:
+                store.add(record)
+            rows.append(_row(plan, [store[key] for key in keys.values()]))
+            progress.advance(task)
+    return rows
+
+
+def _all_datasets(specs: Sequence[MethodSpec[Any]]) -> list[str]:
+    return list(dict.fromkeys(name for spec in specs for name in spec.configs))
+
+
+def _row(plan: CostPlan, records: Sequence[Record]) -> dict[str, Any]:
+    values = {key: value for record in records for key, value in record.values.items()}
+    about = {"method": plan.spec.name, "preset": plan.preset, "dataset": plan.dataset, **plan.sizes}
+    timed = [record.provenance.device for record in records if record.metric == "seconds"]
+    return {**about, **{key: values.get(key) for key in HEADS}, "device": timed[0] if timed else None}
+
+
 def _table(rows: Rows) -> str:
-    """Draw a table as wide as its numbers, and say what was drawn."""
+    """Draw a table as wide as its numbers, without the columns that are empty, and say what was drawn."""
+    shown = {key: head for key, head in HEADS.items() if any(row[key] is not None for row in rows)}
     table = Table(box=SIMPLE, pad_edge=False)
-    table.add_column("Method", no_wrap=True)
-    for head, _ in HEADS.values():
+    for head in ("Method", "Data set", "Layout"):
+        table.add_column(head, no_wrap=True)
+    for head, _ in shown.values():
         table.add_column(head, justify="right", no_wrap=True)
     for row in rows:
-        numbers = ["-" if row[key] is None else f"{row[key]:.{decimals}f}" for key, (_, decimals) in HEADS.items()]
-        table.add_row(f"{row['method']} ({row['preset']})", *numbers)
+        numbers = ["-" if row[key] is None else f"{row[key]:.{decimals}f}" for key, (_, decimals) in shown.items()]
+        size = f"{row['height']}x{row['width']}, {row['classes']} classes, {row['instances']} instances"
+        table.add_row(f"{row['method']} ({row['preset']})", str(row["dataset"]), size, *numbers)
     text = io.StringIO()
     Console(file=text, width=1000).print(table)
     lines = [line.rstrip() for line in text.getvalue().splitlines() if line.strip()]
-    what = (
-        "the first layout"
-        if rows[0]["layout"] == "real"
-        else "a synthetic layout of its size, as its files are not there"
-    )
-    return "\n".join([*lines, f"{rows[0]['dataset']}: {what}; one image at a time on {rows[0]['device']}."])
+    devices = dict.fromkeys(str(row["device"]) for row in rows if row["device"])
+    return "\n".join([*lines, NOTES, *(f"Timed on {device}." for device in devices)])

@@ -15,11 +15,13 @@ from bench.catalog import UserError
 from bench.files import write_text
 from bench.options import FOLDER, debug_option, json_option
 from bench.paper_tables import PaperTable, Values
+from bench.published import FOLDER as PUBLISHED
 from bench.published import published_table, table_files
 from bench.records import RecordStore
 from bench.rendering import FORMATS, text
 
 SUFFIXES = {"csv": ".csv", **{name: suffix for name, (suffix, _) in FORMATS.items()}}
+MEASURED = PUBLISHED.parent / "measured"  # records that belong to the suite
 NAMES = ["text", "csv", "latex", "markdown", "html"]
 
 
@@ -31,7 +33,7 @@ NAMES = ["text", "csv", "latex", "markdown", "html"]
     type=click.Choice(["measured", "published", "both", "delta"]),
     default="measured",
     show_default=True,
-    help="Our numbers, the paper's, both side by side, or ours minus theirs.",
+    help="Our numbers, the paper's, both side by side, or ours minus theirs, which says where all digits agree.",
 )
 @click.option(
     "--format",
@@ -41,7 +43,12 @@ NAMES = ["text", "csv", "latex", "markdown", "html"]
 )
 @click.option("-o", "--output", type=click.Path(path_type=Path), help="File to write, or folder with --all.")
 @click.option(
-    "--records", type=FOLDER, default=Path("results/records"), show_default=True, help="Folder with measured records."
+    "--records",
+    "folders",
+    type=FOLDER,
+    multiple=True,
+    default=(Path("results/records"), MEASURED),
+    help="Folder with measured records, repeatable [default: results/records, and results/measured of the suite].",
 )
 @click.option("--protocol", help="Use records of this protocol instead of the one the table names.")
 @json_option
@@ -53,19 +60,20 @@ def command(
     values: str,
     form: str | None,
     output: Path | None,
-    records: Path,
+    folders: tuple[Path, ...],
     protocol: str | None,
     as_json: bool,
 ) -> None:
     """Print one of the papers' tables; `bench list tables` names them.
 
-    Measured numbers come from full runs of the papers' networks with trained weights. Where there is none, the
-    place is blank and a footnote says why. A published number is always shown as one.
+    Measured numbers come from full runs of the papers' networks with trained weights, costs from `bench profile`.
+    Where there is none, the place is blank and a footnote says why. A published number is always shown as one.
     """
     if everything == (name is not None):
         raise UserError("Name one table, or give --all and a folder: bench table inade-1, or bench table --all -o DIR.")
     names = [name] if name is not None else list(table_files())
-    tables = [PaperTable(published_table(each), RecordStore(records), protocol) for each in names]
+    records = list({record.key: record for folder in reversed(folders) for record in RecordStore(folder)}.values())
+    tables = [PaperTable(published_table(each), records, protocol) for each in names]
     shown = cast(Values, values)
     if everything:
         _write_all(tables, shown, form, output)

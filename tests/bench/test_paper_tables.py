@@ -15,7 +15,7 @@ from synthetic_records import CELL, done, of_paper
 
 from bench.catalog import UserError
 from bench.latex import escape, latex
-from bench.paper_tables import PaperTable
+from bench.paper_tables import NOT_COUNTED, PROBE, PaperTable
 from bench.published import published_table, table_files
 from bench.rendering import FORMATS, text
 
@@ -58,9 +58,9 @@ def test_the_order_of_records_does_not_matter(values):
     [
         ("groupdnet", "deepfashion", "lpips", "skipped: no <alexnet> & no heads"),
         ("inade", "ade20k", "miou", "measured with untrained weights only"),
-        ("groupdnet", "ade20k", "params_m", "no record"),  # there is one with the tiny preset
-        ("spade", "ade20k", "params_m", "no record"),  # there is a limited one
-        ("inade", "ade20k", "params_m", "no record"),  # there is one of another protocol
+        ("groupdnet", "ade20k", "params_m", NOT_COUNTED),  # there is one with the tiny preset
+        ("spade", "ade20k", "params_m", NOT_COUNTED),  # there is a limited one
+        ("inade", "ade20k", "params_m", NOT_COUNTED),  # there is one of another protocol
         ("inade-no-us", "deepfashion", "lpips", "no record"),
     ],
 )
@@ -118,8 +118,40 @@ def test_a_difference_is_measured_minus_published():
     assert found["spade", "ade20k", "miou"]["delta"] == "-0.28"
     assert found["inade-no-us", "deepfashion", "lpips"] == {
         "table": "toy-1", "method": "inade-no-us", "dataset": "deepfashion", "metric": "lpips",
-        "delta": "", "blank": "no record",
+        "delta": "", "digits": "", "blank": "no record",
     }  # fmt: skip
+
+
+def test_a_difference_says_where_all_digits_agree():
+    exact = [done(fid=9.974), done(metric="lpips", lpips=0.2256)]
+    row = toy(exact).grid("delta").rows[1]
+    assert [entry[0].text for entry in row.entries[:2]] == ["reproduced", "+0.001"]
+    lines = csv.DictReader(io.StringIO(toy(exact).csv("delta")))
+    assert [(line["delta"], line["digits"]) for line in lines if line["method"] == "inade"][:2] == [
+        ("+0.00", "reproduced"), ("+0.001", "other"),
+    ]  # fmt: skip
+
+
+SCENES = replace(CELL, dataset="ade20k")
+
+
+def test_a_cost_counts_without_weights_and_whatever_the_protocol():
+    cost = done(replace(SCENES, protocol=PROBE), "params", "none", params_m=1.0)
+    for paper in (toy([cost]), toy([cost], protocol="clean")):
+        assert place(paper, "inade", "ade20k", "params_m").text == "1.0"
+        assert "they depend on no weights" in text(paper.grid("measured"))
+    assert "they depend on no weights" not in text(toy([cost]).grid("published"))
+    assert "they depend on no weights" not in text(toy().grid("measured"))
+
+
+def test_a_cost_of_the_fixed_layout_comes_before_one_of_the_data():
+    cost = done(replace(SCENES, protocol=PROBE), "params", "none", params_m=1.0)
+    of_data = replace(done(SCENES, "params", params_m=2.0), version=9)
+    assert place(toy([of_data, cost]), "inade", "ade20k", "params_m").text == "1.0"
+
+
+def test_quality_still_needs_trained_weights():
+    assert place(toy([done(fid=1.0, weights="untrained")]), "inade", "deepfashion", "fid").text == ""
 
 
 def _rows_of(source):

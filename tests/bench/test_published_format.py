@@ -7,7 +7,7 @@ from bench.catalog import UserError
 from bench.latex import latex
 from bench.paper_tables import PaperTable
 from bench.plan import Cell
-from bench.published import published_table
+from bench.published import ROUNDING, Printed, published_table
 from bench.rendering import html, markdown, text
 
 TOY = """
@@ -105,8 +105,8 @@ def test_a_column_can_name_another_key_of_records(tmp_path):
     paper = toy(tmp_path, TOY, records())
     assert "toy,spade,cityscapes,gmacs,281.0,,\n" in paper.csv("measured")
     assert "toy,spade,cityscapes,gmacs,281.0,,281.54,\n" in paper.csv("both")
-    assert "toy,spade,cityscapes,gmacs,-0.54,\n" in paper.csv("delta")
-    assert "toy,inade,cityscapes,gmacs,-20.75,\n" in paper.csv("delta")  # 96M is a number
+    assert "toy,spade,cityscapes,gmacs,-0.54,other,\n" in paper.csv("delta")
+    assert "toy,inade,cityscapes,gmacs,-20.75,other,\n" in paper.csv("delta")  # 96M is a number
     assert "toy,inade,cityscapes,gmacs,96M\n" in paper.csv("published")
 
 
@@ -126,6 +126,63 @@ def test_a_difference_keeps_what_is_said_of_the_printed_number(tmp_path):
     ],
 )
 def test_a_footnote_that_leads_nowhere_is_named(tmp_path, old, new, words):
+    assert old in TOY
+    with pytest.raises(UserError, match=words):
+        toy(tmp_path, TOY.replace(old, new))
+
+
+ROUNDED = UPRIGHT.replace('head = "FLOPs"', 'rounding = "cut", head = "FLOPs"').replace(
+    '"*281.54*[cell]"', '"*281.50*~tenths[cell]"'
+)
+
+
+@pytest.mark.parametrize(
+    ("value", "rounding", "digits"),
+    [
+        (463.60498, "", "463.60"),
+        (463.60498, "twice", "463.61"),
+        (1.0046, "twice", "1.01"),
+        (109.169, "cut", "109.16"),
+        (181.2818, "tenths", "181.30"),
+        (0.125, "", "0.13"),
+        (0.025, "", "0.03"),
+    ],
+)
+def test_a_number_is_rounded_as_the_paper_rounds(value, rounding, digits):
+    assert str(Printed(digits, "", "", rounding).rounded(value, 2)) == digits
+
+
+def test_a_column_and_a_number_can_have_a_rounding_which_the_difference_follows_and_names(tmp_path):
+    cells = {name: Cell(name, "paper", "cityscapes", "inade2021") for name in ("spade", "inade")}
+    counted = [done(cells["spade"], "macs", gmacs_paper=281.54), done(cells["inade"], "macs", gmacs_paper=96.009)]
+    paper = toy(tmp_path, ROUNDED, counted)
+    spade, inade = (row.entries[0][0] for row in paper.grid("delta").rows)
+    assert (spade.text, inade.text) == ("reproduced", "reproduced")
+    assert spade.note == f"{ROUNDING['tenths']} Of one number."
+    assert inade.note == ROUNDING["cut"]
+    assert paper.grid("published").rows[0].entries[0][0].text == "281.50"
+    assert paper.grid("measured").rows[1].entries[0][0].text == "96.01"
+
+
+def test_a_row_can_name_other_keys_of_records(tmp_path):
+    content = UPRIGHT.replace('title = "INADE"', 'title = "INADE"\nrecords = { gmacs = "gmacs" }')
+    paper = toy(tmp_path, content, records())
+    assert "toy,inade,cityscapes,gmacs,75.0,,\n" in paper.csv("measured")
+    assert "toy,spade,cityscapes,gmacs,281.0,,\n" in paper.csv("measured")
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "words"),
+    [
+        ('"96M"', '"96M~up"', "there is no rounding 'up', known: cut, tenths, twice"),
+        (
+            'title = "INADE"',
+            'title = "INADE"\nrecords = { flops = "gmacs" }',
+            "records of row inade has an unknown 'flops'",
+        ),
+    ],
+)
+def test_a_rounding_or_a_column_that_does_not_exist_is_named(tmp_path, old, new, words):
     assert old in TOY
     with pytest.raises(UserError, match=words):
         toy(tmp_path, TOY.replace(old, new))

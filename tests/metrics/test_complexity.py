@@ -22,6 +22,8 @@ def macs(network, *inputs):
         (nn.Conv2d(16, 32, 3, padding=1, groups=4, bias=False), 1_179_648, 1_179_648),
         (nn.ConvTranspose2d(16, 32, 4, stride=2, padding=1, bias=False), 8_388_608, 33_554_432),
         (nn.BatchNorm2d(16), 0, 0),
+        (nn.LeakyReLU(0.2), 0, 16 * 32 * 32),
+        (nn.ReLU(), 0, 0),
     ],
 )
 def test_layer_is_counted_truly_and_as_the_papers_do(layer, true, paper):

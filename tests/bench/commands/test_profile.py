@@ -1,6 +1,7 @@
 import csv
 import io
 import json
+from dataclasses import replace
 
 import pytest
 import torch
@@ -8,15 +9,14 @@ from click.testing import CliRunner
 
 from bench import profiling
 from bench.cli import cli
-from bench.profiling import first_layout, profile, synthetic_layout
+from bench.profiling import CostPlan, count, plan_costs, probe_layout
+from bench.records import RecordStore
+from models.clade import CLADE_ICPE
 from models.inade import INADE
-from models.spade import SPADE
+from models.sean import SEAN
+from models.spade import SPADE, VSPADE
 
-METHODS = "truth,spade,vspade,groupdnet,inade"
-
-
-def run(*words):
-    return CliRunner().invoke(cli, ["profile", *map(str, words)], prog_name="bench")
+METHODS = "spade,vspade,groupdnet,inade"
 
 
 @pytest.fixture(autouse=True)
@@ -25,34 +25,43 @@ def quiet(caplog):
     caplog.set_level("ERROR")
 
 
-def test_every_method_has_a_row_of_costs(tmp_path):
-    rows = json.loads(run("--methods", METHODS, "--json", "--data-root", tmp_path).stdout)
+@pytest.fixture
+def run(tmp_path):
+    return lambda *words: CliRunner().invoke(
+        cli, ["profile", "--out", str(tmp_path), "--device", "cpu", *map(str, words)], prog_name="bench"
+    )
+
+
+def parameters(network):
+    return sum(parameter.numel() for parameter in network.parameters()) / 1e6
+
+
+def test_every_method_has_a_row_of_costs(run):
+    rows = json.loads(run("--methods", METHODS, "--json").stdout)
     assert [row["method"] for row in rows] == METHODS.split(",")
     for row in rows:
-        assert (row["dataset"], row["preset"], row["layout"]) == ("paperdolls2", "tiny", "real")
+        assert (row["dataset"], row["preset"], row["device"]) == ("paperdolls2", "tiny", None)
         assert row["gflops"] == pytest.approx(2 * row["gmacs"])
-        assert row["seconds"] > 0
-    spade = next(row for row in rows if row["method"] == "spade")
-    network = SPADE.build(SPADE.tiny).generator
-    assert spade["params_m"] == sum(parameter.numel() for parameter in network.parameters()) / 1e6
-    assert rows[0]["params_m"] == 0  # the truth has nothing to learn
+        assert row["seconds"] is row["memory_mb"] is None
+        assert (row["gmacs_einsum"] is None) == (row["method"] != "inade")
+    spade, vspade = (spec.build(spec.tiny) for spec in (SPADE, VSPADE))
+    assert [row["params_m"] for row in rows[:2]] == [parameters(spade.generator), parameters(vspade.generator)]
+    assert [row["params_with_encoder_m"] for row in rows[:2]] == [parameters(spade), parameters(vspade)]
 
 
-def test_table_and_csv_hold_the_same_counts():
-    rows = list(csv.DictReader(io.StringIO(run("--methods", "spade,inade", "--csv", "--device", "cpu").stdout)))
+def test_table_and_csv_hold_the_same_counts(run):
+    rows = list(csv.DictReader(io.StringIO(run("--methods", "spade,inade", "--csv").stdout)))
     assert [row["method"] for row in rows] == ["spade", "inade"]
-    assert {row["memory_mb"] for row in rows} == {""}
-    shown = run("--methods", "spade,inade", "--device", "cpu").stdout.splitlines()
+    shown = run("--methods", "spade,inade").stdout.splitlines()
     for row in rows:
         line = next(line for line in shown if line.split()[:2] == [row["method"], "(tiny)"])
-        counts = [f"{float(row[key]):.2f}" for key in ("params_m", "gmacs", "gmacs_paper", "gflops")]
-        assert line.split()[2:6] == counts
-        assert line.split()[-1] == "-"
+        keys = ("params_m", "params_with_encoder_m", "gmacs", "gmacs_paper", "gmacs_einsum", "gflops")
+        assert line.split()[-6:] == [f"{float(row[key]):.2f}" if row[key] else "-" for key in keys]
     assert "Parameters (M)" in shown[0]
-    assert shown[-1] == "paperdolls2: the first layout; one image at a time on cpu."
+    assert "Time" not in shown[0]
 
 
-def test_the_time_is_the_median_of_the_repeats(monkeypatch):
+def test_time_is_the_median_of_the_repeats_and_measured_only_on_request(run, monkeypatch):
     times = iter([5.0, 2.0, 1.0])
 
     class Clock:
@@ -60,46 +69,97 @@ def test_the_time_is_the_median_of_the_repeats(monkeypatch):
             return {"seconds": next(times)}
 
     monkeypatch.setattr(profiling, "Seconds", Clock)
-    assert json.loads(run("--methods", "truth", "--repeats", 3, "--json").stdout)[0]["seconds"] == 2.0
+    assert json.loads(run("--methods", "spade", "--json").stdout)[0]["seconds"] is None
+    row = json.loads(run("--methods", "spade", "--time", "--repeats", 3, "--json").stdout)[0]
+    assert (row["seconds"], row["device"]) == (2.0, "cpu")
 
 
-def test_data_that_are_not_there_are_replaced_and_the_table_says_so(tmp_path, monkeypatch):
-    layouts = []
-    monkeypatch.setattr("bench.commands.profile.build_method", lambda *_: SPADE.build(SPADE.tiny).eval())
-    monkeypatch.setattr("bench.commands.profile.profile", lambda *a: layouts.append(a[1]) or profiling.Cost(*[1.0] * 6))
-    done = run("--methods", "spade", "--dataset", "deepfashion", "--data-root", tmp_path)
-    assert done.exit_code == 0
-    assert "spade (paper)" in done.stdout
-    assert "a synthetic layout of its size" in done.stdout
-    assert layouts[0].labels.shape == (1, 256, 256)
-    assert layouts[0].labels.unique().tolist() == list(range(8))
+def test_what_is_on_record_is_not_measured_again_unless_asked(run, tmp_path, monkeypatch):
+    first = json.loads(run("--methods", "spade", "--json").stdout)
+    records = {record.metric: record for record in RecordStore(tmp_path / "records")}
+    assert {record.weights for record in records.values()} == {"none"}
+    assert records.keys() == {"params", "macs"}
+    monkeypatch.setattr(profiling, "count", lambda plan: 1 / 0)
+    assert json.loads(run("--methods", "spade", "--json").stdout) == first
+    assert "ZeroDivisionError" in run("--methods", "spade", "--fresh").stderr
+    monkeypatch.setattr(
+        profiling, "count", lambda plan: ("meta", {"params": {"params_m": 1.0}, "macs": {"gmacs": 2.0}})
+    )
+    assert json.loads(run("--methods", "spade", "--fresh", "--json").stdout)[0]["params_m"] == 1.0
 
 
-def test_a_data_set_only_the_method_knows_gets_a_layout_of_its_config(tmp_path):
-    layout, origin = first_layout("cityscapes", INADE.configs["cityscapes"], tmp_path)
-    assert (layout.labels.shape, layout.num_classes, origin) == ((1, 256, 512), 35, "synthetic")
+def test_times_of_another_machine_are_other_records_and_counts_are_not():
+    plan = CostPlan(SPADE, SPADE.tiny, "paperdolls2", "tiny")
+    assert plan.key("seconds", "cpu") != plan.key("seconds", "NVIDIA H200")
+    assert plan.key("macs", "cpu") == plan.key("macs", "NVIDIA H200")
+    assert plan.key("macs", "cpu") != plan.key("params", "cpu")
+    wider = replace(plan, config=replace(SPADE.tiny, hidden=64))
+    assert plan.key("macs", "cpu") != wider.key("macs", "cpu")
 
 
-def test_a_synthetic_layout_holds_every_class_as_an_instance():
-    layout = synthetic_layout(4, 6, 3)
-    assert layout.labels[0, 0].tolist() == [0, 0, 1, 1, 2, 2]
-    assert layout.instances.unique().tolist() == [1, 2, 3]
+def test_several_data_sets_and_a_line_for_what_does_not_exist(run):
+    done = run("--methods", "spade,groupdnet,truth", "--dataset", "deepfashion,coco-stuff", "--json")
+    rows = [(row["method"], row["dataset"]) for row in json.loads(done.stdout)]
+    assert rows == [("spade", "deepfashion"), ("groupdnet", "deepfashion"), ("spade", "coco-stuff")]
+    assert "skipped: GroupDNet has no network of the paper's size for coco-stuff" in done.stderr
+    assert "skipped: Truth has no network" in done.stderr
 
 
-def test_the_papers_network_is_built_for_the_data_set():
-    with torch.device("meta"):
-        network = SPADE.build(SPADE.configs["deepfashion"]).generator
-    assert sum(parameter.numel() for parameter in network.parameters()) == pytest.approx(92.21e6, rel=1e-4)
+def test_all_names_every_method_and_every_data_set(run, monkeypatch):
+    seen = []
+
+    def planned(specs, datasets, preset):
+        seen.append(([spec.name for spec in specs], datasets))
+        return [], []
+
+    monkeypatch.setattr("bench.commands.profile.plan_costs", planned)
+    run("--methods", "all", "--dataset", "all", "--json")
+    assert {"spade", "sean", "truth"} <= set(seen[0][0])
+    assert {"cityscapes", "ade20k", "coco-stuff", "deepfashion"} <= set(seen[0][1])
 
 
-def test_costs_are_those_of_the_generator_alone():
-    method = INADE.build(INADE.tiny).eval()
-    layout = synthetic_layout(64, 64, 8)
-    cost = profile(method, layout, 1)
-    assert (
-        cost.params_m < sum(parameter.numel() for parameter in method.parameters()) / 1e6
-    )  # the encoder does not count
-    assert cost.gmacs > 0
+def test_the_layout_has_all_classes_and_the_documented_instances():
+    plans, _ = plan_costs([INADE], ["cityscapes", "ade20k", "celebamask-hq", "deepfashion"], None)
+    layouts = [probe_layout(plan.sizes) for plan in plans]
+    assert [layout.num_instances for layout in layouts] == [19, 24, 16, 8]
+    assert [layout.labels.unique().numel() for layout in layouts] == [35, 151, 19, 8]
+    assert layouts[0].labels.shape == (1, 256, 512)
+    assert probe_layout({"height": 4, "width": 6, "classes": 3, "instances": 2}).labels[0, 0].tolist() == [
+        0, 0, 1, 1, 2, 2,
+    ]  # fmt: skip
+
+
+def test_the_multiply_adds_of_inade_grow_with_the_instances(monkeypatch):
+    plan = CostPlan(INADE, INADE.tiny, "paperdolls2", "tiny")
+    few = count(plan)[1]["macs"]
+    monkeypatch.setattr(profiling, "_OTHER_INSTANCES", 9)
+    more = count(plan)[1]["macs"]
+    rows = sum(norm.fc_noise.weight.numel() for norm in norms_of(INADE))  # 2 noises of every instance
+    assert (more["gmacs"] - few["gmacs"]) * 1e9 == pytest.approx(2 * rows)
+    assert more["gmacs_einsum"] * (4 * 8 + 2 * 8) == pytest.approx(few["gmacs_einsum"] * (4 * 8 + 2 * 9))
+
+
+def norms_of(spec):
+    return [module for module in spec.build(spec.tiny).modules() if isinstance(module, profiling.InstanceNoiseNorm)]
+
+
+def test_an_encoder_inside_the_generator_is_counted_once_and_run():
+    plan = CostPlan(SEAN, SEAN.tiny, "paperdolls2", "tiny")
+    where, values = count(plan)
+    method = SEAN.build(SEAN.tiny)
+    assert where == "meta"
+    assert values["params"]["params_m"] == values["params"]["params_with_encoder_m"] == parameters(method.generator)
+    first = method.generator.Zencoder.model[1]  # of the encoder, on the photo's own grid
+    assert values["macs"]["gmacs"] * 1e9 > 64 * 64 * first.weight.numel()
+    method.generator.Zencoder = torch.nn.Identity()
+    assert parameters(method.generator) < values["params"]["params_m"]
+
+
+def test_a_network_that_reads_the_layouts_values_is_counted_on_the_cpu():
+    plan = CostPlan(CLADE_ICPE, CLADE_ICPE.tiny, "paperdolls2", "tiny")
+    where, values = count(plan)
+    assert where == "cpu"
+    assert values["macs"]["gmacs"] > 0
 
 
 @pytest.mark.parametrize(
@@ -108,9 +168,10 @@ def test_costs_are_those_of_the_generator_alone():
         (("--methods", "spad"), "Did you mean 'spade'?"),
         (("--methods", "spade", "--dataset", "citiscapes"), "Did you mean 'cityscapes'?"),
         (("--methods", "spade", "--dataset", "deepfashion", "--preset", "tiny"), "--preset paper"),
+        (("--methods", "truth"), "has no network that could be profiled"),
     ],
 )
-def test_a_wrong_name_is_one_line(words, message):
+def test_a_wrong_name_is_one_line(run, words, message):
     done = run(*words)
     assert done.exit_code == 2
     assert message in done.stderr
