@@ -57,4 +57,5 @@ class SpatialNorm(nn.Module):
         """Modulate x [N * K, C, h, w]."""
         gamma, beta = self.modulation(planes, x.shape[2], x.shape[3])
         normalized, scale = per_layout(self.param_free_norm(x), 1 + gamma)
+        # Rounds as the authors' code does; a fused product and sum drifts away from their training steps.
         return (normalized * scale).add_(beta[:, None]).flatten(0, 1)

@@ -8,8 +8,8 @@ every image, resizes the label planes in every norm, and modulates by dense prod
 code does (CLADE's code looks up as well; its dense form shows what that saves).
 
 Both forms keep what a batch of K styles needs alive at once, so memory grows with K and the suite's runner splits
-K = 100 into batches. `--memory` measures the peak of a form that draws all K in one call, in a process of its own; for
-K = 100, `--memory --styles 100`.
+K = 100 into batches. `--memory` measures, instead of the times, the peak of each form that draws all K in one call, in
+a process of its own; for K = 100, `--memory --styles 100`.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ import multiprocessing
 import resource
 import statistics
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from datetime import datetime, timezone
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -166,7 +166,10 @@ def prepare(case: Case) -> Drawing:
     spec, device = resolve("method", METHODS, case.method), choose_device(case.device)
     method = spec.build(dataclasses.replace(spec.configs[DATASETS[case.classes]], height=case.size, width=case.size))
     method.encoder = None
-    initialise(method, 1.0, torch.Generator().manual_seed(0))
+    rng = torch.Generator().manual_seed(0)
+    initialise(method, 1.0, rng)
+    for parameter in (value for name, value in method.named_parameters() if name.endswith("bias")):
+        nn.init.normal_(parameter, std=0.1, generator=rng)  # zeros would prove nothing
     for layer in [module for module in method.modules() if isinstance(module, Spectral)]:
         for _ in range(5):
             layer.normalized_weight()
@@ -179,20 +182,13 @@ def prepare(case: Case) -> Drawing:
     return Drawing(lambda: method.synthesize(layout, style), lambda: draw_plain(plain, layout, style))
 
 
-def counted(draw: Callable[[], Tensor]) -> tuple[Tensor, float]:
-    """Draw, and count multiply-adds in 1e9."""
-    with FlopCounterMode(display=False) as counter:
-        images = draw()
-    return images, counter.get_total_flops() / 2e9
-
-
-def timed(draw: Callable[[], Tensor], device: torch.device) -> tuple[float, float]:
-    """Measure one call: seconds of the wall clock and of the CPU."""
+def timed(draw: Callable[[], Tensor], device: torch.device) -> tuple[Tensor, float, float]:
+    """Draw, and measure the seconds of the wall clock and of the CPU."""
     _wait_for(device)
     wall, cpu = time.perf_counter(), time.process_time()
-    draw()
+    images = draw()
     _wait_for(device)
-    return time.perf_counter() - wall, time.process_time() - cpu
+    return images, time.perf_counter() - wall, time.process_time() - cpu
 
 
 def _wait_for(device: torch.device) -> None:
@@ -201,26 +197,33 @@ def _wait_for(device: torch.device) -> None:
 
 
 @torch.inference_mode()
-def compare(case: Case, repeats: int) -> dict[str, Any]:
-    """Check that both forms draw the same, then time them in turns; seconds are per image."""
-    drawing, device = prepare(case), choose_device(case.device)
-    (images, gmacs), (plain_images, plain_gmacs) = counted(drawing.ours), counted(drawing.plain)
-    difference = float((images - plain_images).abs().max())
-    if not difference <= TOLERANCE:
-        raise SystemExit(f"{case}: the two forms differ by {difference:.2g}, more than {TOLERANCE}.")
-    spread = float(images.std())
+def compare(case: Case, repeats: int, budget: float) -> dict[str, Any]:
+    """Time both forms in turns, and check that they draw the same; seconds and multiply-adds are per image.
+
+    The first turn is cold and also counts multiply-adds: with three turns or more the median leaves it out. No new turn
+    begins once `budget` seconds have gone into those before it.
+    """
+    drawing, device, began = prepare(case), choose_device(case.device), time.perf_counter()
+    with FlopCounterMode(display=False) as ours_counter:
+        images, *ours = timed(drawing.ours, device)
+    with FlopCounterMode(display=False) as plain_counter:
+        plain_images, *plain = timed(drawing.plain, device)
+    difference, spread = float((images - plain_images).abs().max()), float(images.std())
+    if not difference <= TOLERANCE * min(spread, 1):
+        raise SystemExit(f"{case}: the two forms differ by {difference:.2g} in images of deviation {spread:.2g}.")
     del images, plain_images
-    times = {"ours": [], "plain": []}
-    for _ in range(repeats):
+    times = {"ours": [ours], "plain": [plain]}
+    while len(times["plain"]) < repeats and time.perf_counter() - began < budget:
         for form, draw in drawing._asdict().items():
-            times[form].append(timed(draw, device))
-    row: dict[str, Any] = {**case._asdict(), "largest_difference": difference, "image_deviation": spread}
-    for clock, position in (("wall", 0), ("cpu", 1)):
-        for form, pairs in times.items():
-            row[f"{form}_{clock}_seconds"] = statistics.median(pair[position] for pair in pairs) / case.styles
-        row[f"{clock}_ratio"] = row[f"plain_{clock}_seconds"] / row[f"ours_{clock}_seconds"]
-    return {**row, "ours_gmacs": gmacs / case.styles, "plain_gmacs": plain_gmacs / case.styles,
-            "expected_ratio": plain_gmacs / gmacs}  # fmt: skip
+            times[form].append(timed(draw, device)[1:])
+    gmacs = {"ours": ours_counter.get_total_flops() / 2e9, "plain": plain_counter.get_total_flops() / 2e9}
+    row: dict[str, Any] = {**case._asdict(), "turns": len(times["plain"]), "image_deviation": spread}
+    row |= {"largest_difference": difference, "expected_ratio": gmacs["plain"] / gmacs["ours"]}
+    for form, pairs in times.items():
+        row[f"{form}_gmacs"] = gmacs[form] / case.styles
+        for clock, values in zip(("wall", "cpu"), zip(*pairs, strict=True), strict=True):
+            row[f"{form}_{clock}_seconds"] = statistics.median(values) / case.styles
+    return row | {f"{c}_ratio": row[f"plain_{c}_seconds"] / row[f"ours_{c}_seconds"] for c in ("wall", "cpu")}
 
 
 @torch.inference_mode()
@@ -235,27 +238,21 @@ def peak_memory(case: Case, form: str) -> float:
     return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1e3  # Linux counts in kB
 
 
-def memory_row(case: Case) -> dict[str, float]:
+def memory_row(case: Case) -> dict[str, Any]:
     """Measure each form in a fresh process, so that one's peak does not hide the other's."""
     with multiprocessing.get_context("spawn").Pool(1, maxtasksperchild=1) as pool:
-        return {f"{form}_peak_mb": pool.apply(peak_memory, (case, form)) for form in Drawing._fields}
+        peaks = {f"{form}_peak_mb": pool.apply(peak_memory, (case, form)) for form in Drawing._fields}
+    return {**case._asdict(), **peaks}
 
 
-HEADER = (
-    f"{'method':<10}{'classes':>8}{'K':>5}{'ours s':>10}{'plain s':>10}{'ratio':>8}{'CPU ratio':>11}"
-    f"{'expected':>10}{'difference':>12}{'ours MB':>9}{'plain MB':>10}"
-)
+TIMES = ("ours_wall_seconds", "plain_wall_seconds", "wall_ratio", "cpu_ratio", "expected_ratio", "largest_difference")
+PEAKS = ("ours_peak_mb", "plain_peak_mb")
 
 
-def line(row: dict[str, Any]) -> str:
-    """Lay out one row under HEADER: wall seconds per image, ratios plain / ours."""
-    text = f"{row['method']:<10}{row['classes']:>8}{row['styles']:>5}"
-    if "wall_ratio" in row:
-        text += f"{row['ours_wall_seconds']:>10.4f}{row['plain_wall_seconds']:>10.4f}{row['wall_ratio']:>8.2f}"
-        text += f"{row['cpu_ratio']:>11.2f}{row['expected_ratio']:>10.2f}{row['largest_difference']:>12.1e}"
-    if "ours_peak_mb" in row:
-        text += f"{row['ours_peak_mb']:>9.0f}{row['plain_peak_mb']:>10.0f}"
-    return text
+def line(row: dict[str, Any], columns: Sequence[str]) -> str:
+    """Lay out one row of the table; seconds are per image, ratios plain / ours."""
+    numbers = "".join(f"{row[column]:>20.3g}" for column in columns)
+    return f"{row['method']:<10}{row['classes']:>8}{row['styles']:>4}{numbers}"
 
 
 def chosen_cases(options: argparse.Namespace) -> list[Case]:
@@ -275,8 +272,9 @@ def parse() -> argparse.Namespace:
     parser.add_argument("--classes", nargs="+", type=int, choices=sorted(DATASETS), default=sorted(DATASETS))
     parser.add_argument("--styles", nargs="+", type=int, default=[1, 10], help="styles per layout (K)")
     parser.add_argument("--size", type=int, default=256)
-    parser.add_argument("--repeats", type=int, default=3, help="0: check and count only")
-    parser.add_argument("--memory", action="store_true", help="also measure peak memory")
+    parser.add_argument("--repeats", type=int, default=3, help="turns of both forms, at least one")
+    parser.add_argument("--budget", type=float, default=60.0, help="seconds after which a case begins no new turn")
+    parser.add_argument("--memory", action="store_true", help="measure peak memory instead of times")
     parser.add_argument("--device", default="auto")
     parser.add_argument("--json", type=Path, help="write the rows with their provenance")
     return parser.parse_args()
@@ -286,29 +284,17 @@ def main() -> None:
     """Measure the chosen cases one after the other and print each as it is done."""
     options, start, began = parse(), datetime.now(timezone.utc), time.perf_counter()
     rows = []
-    print(HEADER, flush=True)
+    columns = PEAKS if options.memory else TIMES
+    print(f"{'method':<10}{'classes':>8}{'K':>4}" + "".join(f"{column:>20}" for column in columns), flush=True)
     for case in chosen_cases(options):
-        rows.append(compare(case, options.repeats) | (memory_row(case) if options.memory else {}))
-        print(line(rows[-1]), flush=True)
-    if options.json is not None:
-        device = describe(choose_device(options.device))
-        provenance = collect(device, start, time.perf_counter() - began, max(options.styles))
-        record = {
-            "provenance": dataclasses.asdict(provenance),
-            "threads": torch.get_num_threads(),
-            "repeats": options.repeats,
-            "rows": rows,
-        }
-        options.json.write_text(json.dumps(record, indent=2) + "\n", encoding="utf-8")
-
-
-def describe(device: torch.device) -> str:
-    """Name the hardware."""
-    if device.type == "cuda":
-        return torch.cuda.get_device_name(device)
-    lines = Path("/proc/cpuinfo").read_text(encoding="utf-8").splitlines() if Path("/proc/cpuinfo").exists() else []
-    models = [text.partition(":")[2].strip() for text in lines if text.startswith("model name")]
-    return models[0] if models else device.type
+        rows.append(memory_row(case) if options.memory else compare(case, options.repeats, options.budget))
+        print(line(rows[-1], columns), flush=True)
+        if options.json is not None:
+            seconds = time.perf_counter() - began
+            where = torch.cuda.get_device_name() if torch.cuda.is_available() and options.device != "cpu" else "cpu"
+            provenance = dataclasses.asdict(collect(where, start, seconds, max(options.styles)))
+            record = {"provenance": provenance, "threads": torch.get_num_threads(), "rows": rows}
+            options.json.write_text(json.dumps(record, indent=2) + "\n", encoding="utf-8")
 
 
 if __name__ == "__main__":
