@@ -67,6 +67,8 @@ class CostPlan:
         return content_key(
             {
                 "method": self.spec.name,
+                "dataset": self.dataset,
+                "preset": self.preset,
                 "config": asdict(self.config),
                 "probe": self.sizes,
                 "metric": metric,

@@ -175,3 +175,12 @@ def test_a_wrong_name_is_one_line(run, words, message):
     done = run(*words)
     assert done.exit_code == 2
     assert message in done.stderr
+
+
+def test_equal_networks_on_two_data_sets_have_a_record_each():
+    from bench.profiling import CostPlan
+    from models.spade import SPADE
+
+    one, two = (CostPlan(SPADE, SPADE.configs[name], name, "paper") for name in ("deepfashion", "deepfashion2"))
+    assert one.config == two.config
+    assert one.key("params", "cpu") != two.key("params", "cpu")
