@@ -8,15 +8,15 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any
 
-from bench.catalog import UserError, check_name, methods, resolve
+from bench.catalog import UserError, methods, resolve
 from bench.datasets import DATASETS
 from bench.datasets.base import Dataset, DatasetSpec
 from bench.method_weights import MethodWeights, find_method_weights
-from bench.plan import Cell, Preset, content_key
+from bench.plan import Cell, Preset, choose_protocol, content_key
 from bench.setting import FeatureNetworks
 from metrics import METRICS
 from metrics.base import MetricSpec
-from metrics.protocol import PROTOCOLS, Protocol, derive, flatten
+from metrics.protocol import Protocol, flatten
 from models.base import MethodSpec
 
 MACHINE_METRICS = ("seconds", "memory")  # depend on the device, which therefore enters their keys
@@ -72,16 +72,6 @@ class CellPlan:
         )
 
 
-def choose_protocol(name: str, settings: Sequence[str]) -> Protocol:
-    """Find a named protocol, or a derived one by the name tables print, and change it by `field=value` settings."""
-    base, *changes = name.split("+")
-    check_name("protocol", PROTOCOLS, base)
-    try:
-        return derive(PROTOCOLS[base], [*changes, *settings])
-    except ValueError as error:
-        raise UserError(str(error)) from error
-
-
 def default_metrics(data: DatasetSpec) -> list[str]:
     """What `bench run` measures unless told: on the built-in data what needs no download."""
     suffix = "-pd" if is_built_in(data.name) else ""
@@ -94,6 +84,11 @@ def default_metrics(data: DatasetSpec) -> list[str]:
 def is_built_in(dataset: str) -> bool:
     """Whether a data set is drawn by the suite itself."""
     return dataset.startswith("paperdolls")
+
+
+def default_protocol(dataset: str) -> str:
+    """The protocol that fits a data set."""
+    return "mini" if is_built_in(dataset) else "inade2021"
 
 
 def default_preset(dataset: str) -> Preset:
@@ -138,7 +133,7 @@ def plan_cells(wishes: Wishes, data_root: Path | None, weights_root: Path) -> li
         data: DatasetSpec = resolve("dataset", DATASETS, name)
         preset = wishes.preset or default_preset(name)
         settings = [*wishes.settings, *([f"repeats={wishes.repeats}"] if wishes.repeats else [])]
-        protocol = choose_protocol(wishes.protocol or ("mini" if is_built_in(name) else "inade2021"), settings)
+        protocol = choose_protocol(wishes.protocol or default_protocol(name), settings)
         metrics = tuple(resolve("metric", METRICS, metric) for metric in wishes.metrics or default_metrics(data))
         dataset = data.open("val", data_root)
         limit = wishes.limit if wishes.limit and wishes.limit < len(dataset) else None

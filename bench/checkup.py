@@ -13,12 +13,12 @@ from typing import Any, Literal
 import torch
 
 from bench.catalog import UserError, methods, resolve
-from bench.cells import choose_config, choose_protocol, default_metrics, default_preset, is_built_in
+from bench.cells import choose_config, default_metrics, default_preset, default_protocol
 from bench.datasets import DATASETS
 from bench.datasets.base import DatasetSpec
 from bench.devices import choose_device
 from bench.method_weights import find_method_weights
-from bench.plan import Preset
+from bench.plan import Preset, choose_protocol
 from bench.provenance import PACKAGES, package_versions
 from bench.version import version
 from bench.weight_files import verified
@@ -99,7 +99,7 @@ def check_run(
     specs = [resolve("method", methods(), name) for name in method_names]
     data_specs = [resolve("dataset", DATASETS, name) for name in dataset_names]
     for data in data_specs:
-        choices = choose_protocol(protocol or ("mini" if is_built_in(data.name) else "inade2021"), ())
+        choices = choose_protocol(protocol or default_protocol(data.name), ())
         yield from _check_data(data, choices, places.data_root)
         for spec in specs:
             yield _check_method(spec, data.name, places)

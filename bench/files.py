@@ -59,3 +59,10 @@ def sha256_of(path: Path) -> str:
         while block := file.read(1 << 20):
             sha.update(block)
     return sha.hexdigest()
+
+
+def check_writable(folder: Path) -> None:
+    """Find out that results cannot be written before hours are spent on them."""
+    trial = folder / ".trial"
+    write_text(trial, "")
+    trial.unlink()

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any, TypeVar
 
 import rich_click as click
+
+from bench.catalog import check_name, methods
 
 F = TypeVar("F", bound=Callable[..., Any])
 Decorator = Callable[[F], F]
@@ -87,3 +89,23 @@ def common_options(out: str) -> Decorator[Any]:
         return command
 
     return decorate
+
+
+def names(_: click.Context, __: click.Parameter, value: str | None) -> tuple[str, ...]:
+    """Split a comma list; a name given twice counts once."""
+    parts = dict.fromkeys(part.strip() for part in value.split(",") if part.strip()) if value is not None else {}
+    if value is not None and not parts:
+        raise click.BadParameter("name at least one, or several with commas between them")
+    return tuple(parts)
+
+
+def assignments(_: click.Context, __: click.Parameter, values: Sequence[str]) -> dict[str, Path]:
+    """Read METHOD=FILE options."""
+    pairs = [value.partition("=") for value in values]
+    for name, equals, path in pairs:
+        if not (name and equals and path):
+            raise click.BadParameter(
+                f"write METHOD=FILE, for example inade=runs/inade/weights.safetensors, not '{name}'"
+            )
+        check_name("method", methods(), name)
+    return {name: Path(path) for name, _, path in pairs}

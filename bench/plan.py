@@ -4,9 +4,12 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Literal
+
+from bench.catalog import UserError, check_name
+from metrics.protocol import PROTOCOLS, Protocol, derive
 
 Preset = Literal["paper", "tiny"]
 
@@ -49,3 +52,13 @@ def content_key(parts: Mapping[str, object]) -> str:
     except (TypeError, ValueError) as error:
         raise ValueError(f"A content key takes names, finite numbers and lists of them only: {error}.") from error
     return hashlib.sha256(text.encode()).hexdigest()[:20]
+
+
+def choose_protocol(name: str, settings: Sequence[str]) -> Protocol:
+    """Find a named protocol, or a derived one by the name tables print, and change it by `field=value` settings."""
+    base, *changes = name.split("+")
+    check_name("protocol", PROTOCOLS, base)
+    try:
+        return derive(PROTOCOLS[base], [*changes, *settings])
+    except ValueError as error:
+        raise UserError(str(error)) from error

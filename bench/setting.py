@@ -129,11 +129,11 @@ class CellSetting:
         path = self.cache / f"reference-{key}.npz"
         try:
             with path.open("rb") as file:
-                return Moments.load(file)  # type: ignore[arg-type]  # np.load takes open files as well
+                return Moments.load(file)
         except (OSError, ValueError, KeyError, EOFError, zipfile.BadZipFile):  # absent or damaged
             moments = self._moments(real, count, extractor)
         with whole_file(path) as file:
-            moments.save(file)  # type: ignore[arg-type]  # np.savez takes open files as well
+            moments.save(file)
         return moments
 
     @torch.inference_mode()

@@ -30,6 +30,7 @@ from models._losses import PerceptualLoss
 from models._recipe import Game, Player, Schedule, initialise
 from models.base import Layout, Method
 
+Precision = Literal["float32", "bfloat16"]
 Report = Callable[[int, dict[str, float]], None]  # (step, losses of the step)
 
 
@@ -40,7 +41,7 @@ class TrainingOptions:
     folder: Path
     seed: int = 0
     device: torch.device = field(default_factory=lambda: torch.device("cpu"))
-    precision: Literal["float32", "bfloat16"] = "float32"
+    precision: Precision = "float32"
     log_every: int = 50
     grid_every: int = 500
 

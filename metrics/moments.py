@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
+from typing import BinaryIO
 
 import numpy as np
 import torch
@@ -51,12 +52,12 @@ class Moments:
         factor: Tensor = vectors[:, first:] * eigenvalues[first:].clamp(min=0).sqrt()
         return factor
 
-    def save(self, path: Path) -> None:
-        """Write the three sums to an npz file."""
+    def save(self, path: Path | BinaryIO) -> None:
+        """Write the three sums to an npz file, named or open."""
         np.savez(path, count=self.count.numpy(), sum=self.sum.numpy(), outer=self.outer.numpy())
 
     @classmethod
-    def load(cls, path: Path) -> Moments:
+    def load(cls, path: Path | BinaryIO) -> Moments:
         """Read what `save` wrote."""
         with np.load(path, allow_pickle=False) as arrays:
             return cls(*(torch.from_numpy(arrays[name]) for name in ("count", "sum", "outer")))

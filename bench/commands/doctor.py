@@ -10,9 +10,8 @@ import rich_click as click
 
 from bench.catalog import UserError
 from bench.checkup import Places, check_machine, check_run
-from bench.commands.run import names
 from bench.lines import aligned
-from bench.options import data_root_option, debug_option, device_option, json_option, weights_root_option
+from bench.options import data_root_option, debug_option, device_option, json_option, names, weights_root_option
 from bench.plan import Preset
 
 

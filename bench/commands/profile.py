@@ -15,11 +15,11 @@ from rich.console import Console
 from rich.table import Table
 
 from bench.catalog import methods, resolve
-from bench.commands.run import check_writable, names
 from bench.devices import choose_device
 from bench.evaluation import device_name
+from bench.files import check_writable
 from bench.lines import Rows, as_csv
-from bench.options import POSITIVE, debug_option, device_option, json_option, out_option
+from bench.options import POSITIVE, debug_option, device_option, json_option, names, out_option
 from bench.plan import Preset
 from bench.profiling import CostPlan, measure, plan_costs
 from bench.progress import progress_bar

@@ -7,9 +7,11 @@ from collections.abc import Mapping, Sequence
 
 import rich_click as click
 
-from bench.catalog import UserError, check_name
+from bench.catalog import UserError
+from bench.lines import aligned
 from bench.options import debug_option, json_option
-from metrics.protocol import PROTOCOLS, Protocol, derive, explain
+from bench.plan import choose_protocol
+from metrics.protocol import PROTOCOLS, explain
 
 
 @click.command()
@@ -28,7 +30,7 @@ def command(name: str | None, settings: tuple[str, ...], as_json: bool) -> None:
             raise UserError("--set changes one protocol: name it with --explain NAME.")
         _print([{"name": each.name, "repeats": each.repeats} for each in PROTOCOLS.values()], as_json)
         return
-    protocol = _protocol(name, settings)
+    protocol = choose_protocol(name, settings)
     if not as_json:
         click.echo(f"{protocol.name}\n")
     order = ("field", "value", "certainty", "source")  # the long one last
@@ -39,16 +41,4 @@ def _print(rows: Sequence[Mapping[str, object]], as_json: bool) -> None:
     if as_json:
         click.echo(json.dumps(rows, indent=1))
         return
-    lines = [list(rows[0]), *([str(value) for value in row.values()] for row in rows)]
-    widths = [max(map(len, column)) for column in zip(*lines, strict=True)]
-    for line in lines:
-        click.echo("  ".join(f"{text:{width}}" for text, width in zip(line, widths, strict=True)).rstrip())
-
-
-def _protocol(name: str, settings: Sequence[str]) -> Protocol:
-    base, *changes = name.split("+")
-    check_name("protocol", PROTOCOLS, base)
-    try:
-        return derive(PROTOCOLS[base], [*changes, *settings])
-    except ValueError as error:
-        raise UserError(str(error)) from error
+    click.echo(aligned([{key: str(value) for key, value in row.items()} for row in rows]))  # None is a choice here

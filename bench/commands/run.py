@@ -11,14 +11,13 @@ from typing import Any
 import rich_click as click
 from torch import Tensor
 
-from bench.catalog import check_name, methods
 from bench.cells import CellPlan, Wishes, plan_cells
 from bench.devices import choose_device
 from bench.evaluation import Evaluation
-from bench.files import write_text
+from bench.files import check_writable, write_text
 from bench.grid import Column
 from bench.latex import latex
-from bench.options import POSITIVE, common_options, weights_root_option
+from bench.options import POSITIVE, assignments, common_options, names, weights_root_option
 from bench.pictures import save_png
 from bench.plan import Preset, content_key
 from bench.progress import Reporter, progress_bar
@@ -29,26 +28,6 @@ from bench.setting import FeatureNetworks
 from bench.shards import ShardStore
 from bench.tables import free_csv, free_table
 from metrics.base import MetricSpec
-
-
-def names(_: click.Context, __: click.Parameter, value: str | None) -> tuple[str, ...]:
-    """Split a comma list; a name given twice counts once."""
-    parts = dict.fromkeys(part.strip() for part in value.split(",") if part.strip()) if value is not None else {}
-    if value is not None and not parts:
-        raise click.BadParameter("name at least one, or several with commas between them")
-    return tuple(parts)
-
-
-def assignments(_: click.Context, __: click.Parameter, values: Sequence[str]) -> dict[str, Path]:
-    """Read METHOD=FILE options."""
-    pairs = [value.partition("=") for value in values]
-    for name, equals, path in pairs:
-        if not (name and equals and path):
-            raise click.BadParameter(
-                f"write METHOD=FILE, for example inade=runs/inade/weights.safetensors, not '{name}'"
-            )
-        check_name("method", methods(), name)
-    return {name: Path(path) for name, _, path in pairs}
 
 
 def columns_of(specs: Sequence[MetricSpec]) -> list[Column]:
@@ -87,13 +66,6 @@ def failure_lines(records: Sequence[Record]) -> list[str]:
         if record.status == "failed":
             failed.setdefault((record.cell.title, record.reason), []).append(record.metric)
     return [f"error: {cell}, {', '.join(metrics)}: {reason}" for (cell, reason), metrics in failed.items()]
-
-
-def check_writable(folder: Path) -> None:
-    """Find out that results cannot be written before hours are spent on them."""
-    trial = folder / ".trial"
-    write_text(trial, "")
-    trial.unlink()
 
 
 def write_tables(folder: Path, stem: str, records: Sequence[Record], plans: Sequence[CellPlan]) -> str:

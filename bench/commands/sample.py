@@ -8,12 +8,20 @@ import rich_click as click
 
 from bench.catalog import methods, resolve
 from bench.cells import choose_config, default_preset
-from bench.commands.run import assignments, names
 from bench.datasets import DATASETS
 from bench.datasets.base import DatasetSpec
 from bench.devices import choose_device
 from bench.method_weights import build_method, find_method_weights
-from bench.options import POSITIVE, data_root_option, debug_option, device_option, seed_option, weights_root_option
+from bench.options import (
+    POSITIVE,
+    assignments,
+    data_root_option,
+    debug_option,
+    device_option,
+    names,
+    seed_option,
+    weights_root_option,
+)
 from bench.pictures import grid, save_png
 from bench.plan import Preset
 from bench.progress import progress_bar

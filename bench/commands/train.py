@@ -32,7 +32,7 @@ from bench.options import (
 )
 from bench.plan import Preset
 from bench.progress import progress_bar
-from bench.training import Trainer, TrainingOptions
+from bench.training import Precision, Trainer, TrainingOptions
 from bench.weight_files import verified
 from models import METHODS
 from models._losses import PerceptualLoss
@@ -115,7 +115,7 @@ def command(
     decay_epochs: int | None,
     batch_size: int | None,
     device: str,
-    precision: str,
+    precision: Precision,
     weights_root: Path,
     no_perceptual: bool,
     resume: bool,
@@ -140,7 +140,7 @@ def command(
     if not resume and (folder / "last.pt").exists():
         raise UserError(f"{folder} already holds a run: continue it with --resume, or name another folder with --out.")
     items: Dataset = data.open("train", data_root)
-    options = TrainingOptions(folder, seed, choose_device(device), precision)  # type: ignore[arg-type]
+    options = TrainingOptions(folder, seed, choose_device(device), precision)
     perceptual = load_perceptual(recipe, weights_root, wanted=not no_perceptual)
     trainer = Trainer(spec.build(config), recipe, items, options, perceptual)
     if resume:
