@@ -215,6 +215,8 @@ _RECIPES: Mapping[str, ScganRecipe] = {
 }
 _TINY_RECIPE = ScganRecipe(**{**vars(TINY_RECIPE), "discriminator": "fpse", "feature_matching": 7.5})
 
+_GUESSED = "For Cityscapes neither sizes nor weights were released: the network has the sizes of ADE20K's."
+
 SCGAN = MethodSpec(
     name="scgan",
     title="SC-GAN",
@@ -225,11 +227,12 @@ SCGAN = MethodSpec(
     tiny=_TINY,
     recipes=_RECIPES,
     tiny_recipe=_TINY_RECIPE,
-    note="Of Cityscapes neither sizes nor weights were released: its network has those of ADE20K.",
+    note=f"{_GUESSED} On CelebAMask-HQ the authors' test reads the style from the photo; here it is drawn.",
     files={
         "generator": ("best_net_G.pth", "latest_net_G.pth"),
         "encoder": ("best_net_E.pth", "latest_net_E.pth"),
     },
+    scopes={"celebamask-hq": "image"},
 )
 
 
@@ -251,8 +254,9 @@ def _variant(
         tiny=replace(_TINY, **config),
         recipes={"cityscapes": replace(_RECIPES["cityscapes"], **recipe)},
         tiny_recipe=replace(_TINY_RECIPE, **(recipe if tiny_recipe is None else tiny_recipe)),
-        note=f"{note} {SCGAN.note}".lstrip(),
+        note=f"{note} {_GUESSED}".lstrip(),
         files={"generator": ()},
+        scopes={},
     )
 
 
