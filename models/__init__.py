@@ -33,6 +33,7 @@ METHODS: Mapping[str, tuple[str, str]] = {
     "clade": ("models.clade:CLADE", "CLADE (TPAMI 2021): a table of scales and shifts per class"),
     "clade-icpe": ("models.clade:CLADE_ICPE", "CLADE with the position inside every object"),
     "ccfpse": ("models.ccfpse:CCFPSE", "CC-FPSE (NeurIPS 2019): convolutions whose weights follow from the labels"),
+    "oasis": ("models.oasis:OASIS", "OASIS (ICLR 2021): a style for any region; its discriminator is a segmenter"),
     "scgan": ("models.scgan:SCGAN", "SC-GAN (ICCV 2021): semantic vectors blend shared weights at every position"),
     "scgan-conv-bn": ("models.scgan:SCGAN_CONV_BN", "SC-GAN with plain convolutions and batch norms (re-constructed)"),
     "scgan-conv-scn": ("models.scgan:SCGAN_CONV_SCN", "SC-GAN with plain convolutions (re-constructed)"),
