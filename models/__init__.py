@@ -49,6 +49,7 @@ METHODS: Mapping[str, tuple[str, str]] = {
     "scgan-tanh": ("models.scgan:SCGAN_TANH", "SC-GAN that blends by hyperbolic tangents of the vectors"),
     "scgan-relu": ("models.scgan:SCGAN_RELU", "SC-GAN that blends by the vectors' positive parts"),
     "scgan-no-nonlinearity": ("models.scgan:SCGAN_NO_NONLINEARITY", "SC-GAN that blends by the vectors as they are"),
+    "scgan-oasis": ("models.scgan:SCGAN_OASIS", "SC-GAN trained as OASIS is (re-constructed)"),
     "sean": ("models.sean:SEAN", "SEAN (CVPR 2020): a style code per class, of a reference photo"),
     "bicyclegan": ("models.bicyclegan:BICYCLEGAN", "BicycleGAN (NIPS 2017): a style per image, which an encoder reads"),
     "dscgan": ("models.dscgan:DSCGAN", "DSCGAN (ICLR 2019): a style per image, kept diverse by a regulariser"),

@@ -16,10 +16,9 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from models._blocks.decoder import BlockChain, ResBlock, Stage, first_grid, per_layout
-from models._blocks.oasis_discriminator import OasisDiscriminator, label_mix, segmented_as_fake, segmented_as_real
+from models._blocks.oasis_discriminator import unknown_first
 from models._blocks.spatial import Planes
-from models._losses import PerceptualLoss
-from models._recipe import Game, Schedule
+from models._oasis_games import OasisRecipe
 from models.base import Layout, Method, MethodSpec
 
 
@@ -117,9 +116,7 @@ class Oasis(Method[Tensor]):
 
     def channels(self, layout: Layout) -> Tensor:
         """Number the classes as the authors do, the unknown one first: [N, H, W]."""
-        unknown = self.config.num_classes if self.config.unknown is None else self.config.unknown
-        shifted = layout.labels + (layout.labels < unknown)
-        return torch.where(layout.labels == unknown, 0, shifted)
+        return unknown_first(layout.labels, self.config.unknown)
 
     def planes(self, layout: Layout) -> Tensor:
         """One plane per channel."""
@@ -138,63 +135,6 @@ class Oasis(Method[Tensor]):
         """Draw images."""
         images: Tensor = self.generator(self.planes(layout), style)
         return images
-
-
-@dataclass(frozen=True)
-class OasisRecipe(Schedule):
-    """The released code's recipe; its authors keep the weights of the best FID, we those of the last epoch."""
-
-    epochs: int = 200
-    decay_epochs: int = 0
-    betas: tuple[float, float] = (0.0, 0.999)
-    average: float | None = 0.9999
-    label_mix: float = 10.0
-    discriminator_width: int = 64
-    discriminator_depth: int = 6
-
-    def objective(self, method: Oasis, num_planes: int) -> OasisObjective:
-        """Build the losses for a method whose discriminator tells `num_planes` channels and "fake" apart."""
-        return OasisObjective(method, self, num_planes)
-
-
-class OasisObjective(Game):
-    """Fakes shall be segmented as what they are drawn from, and photos be told from them pixel by pixel."""
-
-    method: Oasis
-
-    def __init__(
-        self, method: Oasis, recipe: OasisRecipe, num_planes: int, perceptual: PerceptualLoss | None = None
-    ) -> None:
-        super().__init__(method, perceptual)
-        self.recipe = recipe
-        self.discriminator = OasisDiscriminator(
-            num_planes, width=recipe.discriminator_width, depth=recipe.discriminator_depth
-        )
-
-    def generator_losses(self, images: Tensor, layout: Layout, noise: Tensor) -> dict[str, Tensor]:
-        """Weighted terms for the generator; the published networks were trained without a perceptual loss."""
-        fake = self.method.synthesize(layout, noise)
-        self.fake = fake.detach()
-        losses = {"GAN": segmented_as_real(self.discriminator(fake), self.method.channels(layout))}
-        if self.perceptual is not None and self.recipe.perceptual:
-            losses["VGG"] = self.recipe.perceptual * self.perceptual(fake, images)
-        return losses
-
-    def discriminator_losses(self, images: Tensor, layout: Layout, noise: Tensor) -> dict[str, Tensor]:
-        """Terms for the discriminator, on fakes drawn anew; it shall judge a mixture as the mixture of its parts."""
-        channels = self.method.channels(layout)
-        with torch.no_grad():
-            self.fake = self.method.synthesize(layout, noise)
-        coins = torch.randint(2, (self.method.config.num_channels,), generator=torch.default_generator)
-        from_real = coins.bool().to(channels.device)  # torch's own stream follows from seed and step
-        of_fake, of_real = self.discriminator(self.fake), self.discriminator(images)
-        of_mixed = self.discriminator(label_mix(images, self.fake, channels, from_real))
-        mixed = label_mix(of_real.float(), of_fake.float(), channels, from_real)
-        return {
-            "D_Fake": segmented_as_fake(of_fake),
-            "D_real": segmented_as_real(of_real, channels),
-            "LabelMix": self.recipe.label_mix * F.mse_loss(mixed, of_mixed.float()),
-        }
 
 
 _CONFIGS: Mapping[str, OasisConfig] = {

@@ -78,6 +78,13 @@ class OasisDiscriminator(nn.Module):
         return logits
 
 
+def unknown_first(labels: Tensor, unknown: int | None) -> Tensor:
+    """Number classes [N, H, W] as channels, the unknown one 0; without one, that channel stays empty."""
+    if unknown is None:
+        return labels + 1
+    return torch.where(labels == unknown, 0, labels + (labels < unknown))
+
+
 def balance(channels: Tensor, planes: int) -> Tensor:
     """Weigh each of the channels by its rarity among the pixels of a batch [N, H, W] (paper, section 3.2): [planes].
 

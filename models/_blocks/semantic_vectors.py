@@ -69,6 +69,11 @@ def label_pyramid(planes: Tensor, levels: int, blur: Blur | None, num_classes: i
     return [*maps[:0:-1], blur(planes)]
 
 
+def paper_widths(width: int, *, more: bool) -> tuple[int, ...]:
+    """Channels of every grid in the paper's networks, the coarsest first; `more` starts from a grid half as large."""
+    return tuple(width * multiple for multiple in (16, 8, 4, 2, 1, 1, *((1,) if more else ())))
+
+
 class VectorGenerator(nn.Module):
     """SVG, a part of netG in the authors' files; `widths` are the channels of its grids, the coarsest first.
 

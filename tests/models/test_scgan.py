@@ -11,18 +11,18 @@ from torch.nn import functional as F
 from variant_networks import noise, spec_of, tiny
 
 from models._blocks.image_styles import ImageEncoder
-from models._blocks.semantic_vectors import Blur, label_pyramid, semantic_vectors
+from models._blocks.semantic_vectors import Blur, label_pyramid, paper_widths, semantic_vectors
 from models._blocks.spatially_conditional import ConcatConv2d, ConditionalConv2d, ConditionalNorm
 from models._blocks.spectral import Spectral, fold_spectral
 from models._recipe import initialise
 from models.base import Layout
-from models.scgan import SCGAN, Scgan, ScganConfig, _stages, _vector_widths
+from models.scgan import SCGAN, Scgan, ScganConfig, _stages
 
 # A narrow network like each of the papers', with blending that matters.
 NARROW = ScganConfig(
-    8, 64, 64, stages=_stages(3, 2, more=False), vector_widths=_vector_widths(4, more=False), hidden=5, temperature=3.0
+    8, 64, 64, stages=_stages(3, 2, more=False), vector_widths=paper_widths(4, more=False), hidden=5, temperature=3.0
 )
-MORE = {"stages": _stages(2, 2, more=True), "vector_widths": _vector_widths(3, more=True), "width": 128, "edges": True}
+MORE = {"stages": _stages(2, 2, more=True), "vector_widths": paper_widths(3, more=True), "width": 128, "edges": True}
 FACES = {
     "label_shift": -1,
     "vector_spectral": False,

@@ -6,10 +6,11 @@ from random_layouts import random_layout, randomise, streams
 from variant_networks import noise, spec_of, tiny
 
 from models._blocks.fpse import FpseDiscriminator
+from models._blocks.oasis_discriminator import OasisDiscriminator, label_mix, segmented_as_fake, segmented_as_real
 from models._discriminators import MultiscaleDiscriminator
 from models._losses import PerceptualLoss, hinge_discriminator, hinge_generator
-from models._scgan_games import ScganRecipe
-from models.scgan import SCGAN
+from models._scgan_games import ScganOasisRecipe, ScganRecipe
+from models.scgan import SCGAN, SCGAN_OASIS
 
 
 def game(recipe, **changes):
@@ -136,3 +137,54 @@ def test_tiny_recipes_have_no_perceptual_network():
         recipe = spec_of(name).tiny_recipe
         assert (recipe.perceptual, recipe.discriminator) == (0, "fpse")
         assert recipe.vector_loss == ("l2" if name.endswith("l2") else "l1")
+
+
+def segmenting_game(unknown, **changes):
+    recipe = ScganOasisRecipe(discriminator_width=4, discriminator_depth=4, unknown=unknown, vector_weight=3.0)
+    return game(recipe, **changes)
+
+
+@torch.no_grad()
+@pytest.mark.parametrize("unknown", [None, 0, 7])
+def test_a_segmenter_takes_the_place_of_the_discriminator(unknown):
+    made, photos, layout = segmenting_game(unknown, edges=True)
+    assert isinstance(made.discriminator, OasisDiscriminator)
+    channels = {None: layout.labels + 1, 0: layout.labels, 7: (layout.labels + 1) % 8}[unknown]
+    assert made.discriminator.layer_up_last.out_channels == 1 + (9 if unknown is None else 8)  # edges are no class
+    losses = made.generator_losses(photos, layout, None)
+    image, vector_image = made.method.draw(layout, None)
+    of_fake, of_real = made.discriminator(image), made.discriminator(photos)
+    assert losses.keys() == {"GAN", "W_Recon_l1"}
+    torch.testing.assert_close(losses["GAN"], segmented_as_real(of_fake, channels))
+    torch.testing.assert_close(losses["W_Recon_l1"], 3 * (vector_image - photos).abs().mean())
+    torch.manual_seed(5)
+    told = made.discriminator_losses(photos, layout, None)
+    torch.manual_seed(5)
+    from_real = torch.randint(2, (9 if unknown is None else 8,)).bool()
+    of_mixed = made.discriminator(label_mix(photos, image, channels, from_real))
+    expected = 10 * (label_mix(of_real, of_fake, channels, from_real) - of_mixed).square().mean()
+    torch.testing.assert_close(told["LabelMix"], expected)
+    torch.testing.assert_close(told["D_Fake"], segmented_as_fake(of_fake))
+    torch.testing.assert_close(told["D_real"], segmented_as_real(of_real, channels))
+
+
+@torch.no_grad()
+def test_a_segmenter_leaves_the_perceptual_loss_as_it_was():
+    made, photos, layout = segmenting_game(0)
+    made.perceptual = randomise(PerceptualLoss(made.recipe.perceptual_layers), seed=2)
+    image, _ = made.method.draw(layout, None)
+    torch.testing.assert_close(made.generator_losses(photos, layout, None)["VGG"], 10 * made.perceptual(image, photos))
+
+
+def test_recipes_with_oasis_are_both_papers():
+    assert SCGAN_OASIS.configs == {name: SCGAN.configs[name] for name in ("cityscapes", "ade20k")}
+    assert SCGAN_OASIS.tiny == SCGAN.tiny
+    averages = {name: (recipe.average, recipe.label_mix) for name, recipe in SCGAN_OASIS.recipes.items()}
+    assert averages == {"cityscapes": (0.999, 5.0), "ade20k": (0.9999, 10.0)}
+    for name, recipe in SCGAN_OASIS.recipes.items():
+        plain = SCGAN.recipes[name]
+        for field in ("batch", "epochs", "decay_epochs", "lr_generator", "lr_discriminator", "betas", "perceptual"):
+            assert getattr(recipe, field) == getattr(plain, field)
+        assert (recipe.vector_loss, recipe.vector_weight, recipe.unknown) == ("l1", 2.0, 0)
+    assert SCGAN_OASIS.note.startswith("Re-constructed: nothing was released.")
+    assert not any(SCGAN_OASIS.files.values())
