@@ -23,6 +23,7 @@ class Layout:
     labels: Tensor  # [N, H, W] int64, 0..num_classes-1; a don't-care class is an ordinary one, the last
     instances: Tensor  # [N, H, W] int64, 0 = none
     num_classes: int
+    sources: Tensor | None = None  # [N, 3, H, W] in [-1, 1], photos to translate, where data is unpaired
 
     def __len__(self) -> int:
         return len(self.labels)
@@ -50,11 +51,17 @@ class Layout:
     def select(self, index: Sequence[int] | Tensor) -> Layout:
         """Take the layouts at these positions, repeats allowed."""
         index = torch.as_tensor(index, device=self.labels.device)
-        return Layout(self.labels[index], self.instances[index], self.num_classes)
+        sources = None if self.sources is None else self.sources[index]
+        return Layout(self.labels[index], self.instances[index], self.num_classes, sources)
+
+    def repeated(self, times: int) -> Layout:
+        """Take each layout `times` times in a row."""
+        return self.select(torch.arange(len(self)).repeat_interleave(times))
 
     def to(self, device: torch.device) -> Layout:
         """Move to a device."""
-        return Layout(self.labels.to(device), self.instances.to(device), self.num_classes)
+        sources = None if self.sources is None else self.sources.to(device)
+        return Layout(self.labels.to(device), self.instances.to(device), self.num_classes, sources)
 
     def classes_in(self, region: Tensor) -> Tensor:
         """Which classes have a pixel in region [N, H, W]: [N, C] bool."""
@@ -83,6 +90,7 @@ class Method(nn.Module, ABC, Generic[S]):
     config: Any  # the dataclass it was built from
     generator: nn.Module
     encoder: nn.Module | None
+    needs_photo: bool = False  # cannot draw without the photo that belongs to the layout
 
     def planes(self, layout: Layout) -> Tensor:
         """What a discriminator sees of the layout, [N, P, H, W]."""
