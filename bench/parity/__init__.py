@@ -39,6 +39,7 @@ ADAPTERS: Mapping[tuple[str, str], str] = {
     ("dscgan", ""): "bench.parity.dscgan:regulariser",
     ("ccfpse", "netD"): "bench.parity.fpse:discriminator",
     ("scgan", "netD"): "bench.parity.fpse:discriminator",
+    ("oasis", "netD"): "bench.parity.oasis:discriminator",
     ("lpips", 'LPIPS(net="alex",_version="0.1")'): "bench.parity.perceptual:distances",
     ("mcsd/mocd", 'LPIPS_alex_v0.1_with_named-filled_AlexNet_(salt_"alexnet:")'): "bench.parity.perceptual:regions",
     ("fid_inception", "FID-InceptionV3"): "bench.parity.metrics:inception",
