@@ -37,6 +37,8 @@ ADAPTERS: Mapping[tuple[str, str], str] = {
     ("dscgan", "netG"): "bench.parity.dscgan:generator",
     ("dscgan", "netD"): "bench.parity.dscgan:discriminator",
     ("dscgan", ""): "bench.parity.dscgan:regulariser",
+    ("ccfpse", "netG"): "bench.parity.ccfpse:generator",
+    ("ccfpse", "netE"): "bench.parity.ccfpse:encoder",
     ("ccfpse", "netD"): "bench.parity.fpse:discriminator",
     ("scgan", "netD"): "bench.parity.fpse:discriminator",
     ("oasis", "netD"): "bench.parity.oasis:discriminator",
