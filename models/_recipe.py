@@ -47,6 +47,7 @@ class Schedule(ABC):
     init_gain: float | Spread | None = 0.02  # of Xavier-normal weights; None = uniform, as torch's layers start
     flip: bool = True  # mirror half of the training items
     epoch_images: int | None = None  # images that count as an epoch; None = the whole training split
+    average: float | None = None  # decay of a running mean of all weights, which is what counts in the end
     perceptual: float = 0.0  # weight of the VGG19 loss
     perceptual_layers: tuple[float, ...] = (1 / 32, 1 / 16, 1 / 8, 1 / 4, 1.0)
 
