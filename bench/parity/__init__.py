@@ -41,6 +41,7 @@ ADAPTERS: Mapping[tuple[str, str], str] = {
     ("ccfpse", "netE"): "bench.parity.ccfpse:encoder",
     ("ccfpse", "netD"): "bench.parity.fpse:discriminator",
     ("scgan", "netD"): "bench.parity.fpse:discriminator",
+    ("oasis", "netG"): "bench.parity.oasis:generator",
     ("oasis", "netD"): "bench.parity.oasis:discriminator",
     ("lpips", 'LPIPS(net="alex",_version="0.1")'): "bench.parity.perceptual:distances",
     ("mcsd/mocd", 'LPIPS_alex_v0.1_with_named-filled_AlexNet_(salt_"alexnet:")'): "bench.parity.perceptual:regions",
