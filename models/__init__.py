@@ -32,6 +32,8 @@ METHODS: Mapping[str, tuple[str, str]] = {
     ),
     "clade": ("models.clade:CLADE", "CLADE (TPAMI 2021): a table of scales and shifts per class"),
     "clade-icpe": ("models.clade:CLADE_ICPE", "CLADE with the position inside every object"),
+    "ccfpse": ("models.ccfpse:CCFPSE", "CC-FPSE (NeurIPS 2019): convolutions whose weights follow from the labels"),
+    "oasis": ("models.oasis:OASIS", "OASIS (ICLR 2021): a style for any region; its discriminator is a segmenter"),
     "sean": ("models.sean:SEAN", "SEAN (CVPR 2020): a style code per class, of a reference photo"),
     "bicyclegan": ("models.bicyclegan:BICYCLEGAN", "BicycleGAN (NIPS 2017): a style per image, which an encoder reads"),
     "dscgan": ("models.dscgan:DSCGAN", "DSCGAN (ICLR 2019): a style per image, kept diverse by a regulariser"),

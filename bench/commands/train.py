@@ -64,7 +64,7 @@ def export(trainer: Trainer, seconds: float, words: Sequence[str]) -> Path:
     folder = trainer.options.folder
     path = folder / "weights.safetensors"
     command = shlex.join(["bench", *words])
-    write_weights(path, trainer.objective.method, {"made by": command})
+    write_weights(path, trainer.result, {"made by": command})
     record = {
         **trainer.description(),
         "command": command,

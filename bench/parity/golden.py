@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import zipfile
 import zlib
 from collections.abc import Callable, Mapping, Sequence
@@ -13,6 +14,7 @@ from typing import TypeVar
 import numpy as np
 import torch
 from torch import Tensor, nn
+from torch.nn import functional as F
 
 from bench.parity.comparison import Comparison, compare
 from bench.parity.fill import fill_network
@@ -116,6 +118,14 @@ class Golden:
         if self.array("image").dtype.kind == "u":
             return self.batch("image", None, None, None, 3).movedim(-1, 1).float().div(255).sub(0.5).div(0.5)
         return self.batch("image", None, 3, None, None)
+
+    def enlarged(self, name: str) -> Tensor:
+        """Read photos [N, 3, H, W] that are stored small; the notes say how often a pixel is repeated."""
+        small = self.batch(name, None, 3, None, None)
+        factor = re.search(rf"\b{name}: .*?nearest x(\d+)", str(self.meta.get("input_notes", "")))
+        if factor is None or not 0 < small.shape[2] * small.shape[3] * int(factor[1]) ** 2 <= _LABEL_PIXELS:
+            raise GoldenError(f"input_notes do not say how '{name}' {list(small.shape)} is enlarged")
+        return F.interpolate(small, scale_factor=float(factor[1]), mode="nearest")
 
     def of_network(self, field: str, name: str | None, default: Json) -> Json:
         """Read a field that is either of the only network or has an entry for every network."""
