@@ -134,3 +134,4 @@ class MethodSpec(Generic[C]):
     tiny_recipe: Any = None  # None: nothing to train
     note: str = ""  # printed in every table, e.g. that a network is a reconstruction
     files: Mapping[str, tuple[str, ...]] = field(default_factory=dict)  # network -> names of the authors' file
+    scopes: Mapping[str, Scope] = field(default_factory=dict)  # data set -> scope, where its network has another
