@@ -35,7 +35,7 @@ from bench.progress import progress_bar
 from bench.training import Precision, Trainer, TrainingOptions
 from bench.weight_files import verified
 from models import METHODS
-from models._losses import PerceptualLoss
+from models._losses import Vgg19
 from models._recipe import Recipe, Schedule
 from models.base import MethodSpec
 
@@ -48,11 +48,11 @@ def choose_recipe(spec: MethodSpec[Any], dataset: str, preset: Preset) -> Schedu
     return recipe
 
 
-def load_perceptual(recipe: Schedule, root: Path, *, wanted: bool) -> PerceptualLoss | None:
+def load_perceptual(recipe: Schedule, root: Path, *, wanted: bool) -> Vgg19 | None:
     """Load VGG19 for the perceptual loss, where the recipe has one and the user has not turned it off."""
     if not recipe.perceptual or not wanted:
         return None
-    network = PerceptualLoss(recipe.perceptual_layers)
+    network = recipe.perceptual_network()
     path, _ = verified("vgg19", root)
     state = {key: value for key, value in read_weights(path).items() if key in network.state_dict()}
     load_into(network, state, path)
