@@ -43,7 +43,7 @@ def find_method_weights(
     spec: MethodSpec[Any], dataset: str, preset: Preset, root: Path, chosen: Path | None, *, untrained: bool
 ) -> MethodWeights:
     """Look in the one place each kind of weights has; what is missing is said with the way out."""
-    if spec.tiny_recipe is None:
+    if not spec.has_weights:
         return MethodWeights()
     if untrained:
         return MethodWeights(untrained=True)
@@ -63,6 +63,8 @@ def weights_folder(spec: MethodSpec[Any], dataset: str, root: Path) -> Path:
 
 def _shipped(spec: MethodSpec[Any]) -> MethodWeights:
     path = SHIPPED / "paperdolls" / f"{spec.name}.safetensors"
+    if not path.is_file() and spec.tiny_recipe is None:
+        raise UserError(f"{spec.title} has no weights for the built-in data and cannot be trained; use --untrained.")
     if not path.is_file():
         raise UserError(
             f"{spec.title} has no shipped weights for the built-in data ({path}). Train it with "

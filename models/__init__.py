@@ -34,6 +34,10 @@ METHODS: Mapping[str, tuple[str, str]] = {
     "clade": ("models.clade:CLADE", "CLADE (TPAMI 2021): a table of scales and shifts per class"),
     "clade-icpe": ("models.clade:CLADE_ICPE", "CLADE with the position inside every object"),
     "sean": ("models.sean:SEAN", "SEAN (CVPR 2020): a style code per class, of a reference photo"),
+    "maskgan": (
+        "models.maskgan:MASKGAN",
+        "MaskGAN (CVPR 2020): the style of a reference photo; drawing only",
+    ),
     "bicyclegan": ("models.bicyclegan:BICYCLEGAN", "BicycleGAN (NIPS 2017): a style per image, which an encoder reads"),
     "dscgan": ("models.dscgan:DSCGAN", "DSCGAN (ICLR 2019): a style per image, kept diverse by a regulariser"),
     "dscgan-hd": ("models.dscgan:DSCGAN_HD", "DSCGAN on a small pix2pixHD, its authors' Cityscapes network"),

@@ -123,6 +123,11 @@ class MethodSpec(Generic[C]):
     configs: Mapping[str, C]  # data set -> the paper's network for it
     tiny: C  # the network for the built-in data
     recipes: Mapping[str, Any] = field(default_factory=dict)  # data set -> how the paper trains it
-    tiny_recipe: Any = None  # None: nothing to train
+    tiny_recipe: Any = None  # None: the suite cannot train it
     note: str = ""  # printed in every table, e.g. that a network is a reconstruction
     files: Mapping[str, tuple[str, ...]] = field(default_factory=dict)  # network -> names of the authors' file
+
+    @property
+    def has_weights(self) -> bool:
+        """Whether there is a network to fill."""
+        return self.tiny_recipe is not None or bool(self.files)

@@ -43,7 +43,7 @@ from models.base import MethodSpec
 def choose_recipe(spec: MethodSpec[Any], dataset: str, preset: Preset) -> Schedule:
     """Find how a method is trained on a data set."""
     if spec.tiny_recipe is None:
-        raise UserError(f"{spec.title} has nothing to train.")
+        raise UserError(f"{spec.title} cannot be trained here.{f' {spec.note}' if spec.note else ''}")
     recipe: Schedule = spec.tiny_recipe if preset == "tiny" else spec.recipes.get(dataset, Recipe())
     return recipe
 

@@ -18,6 +18,7 @@ ADAPTERS: Mapping[tuple[str, str], str] = {
     ("clade", "netD"): "bench.parity.spade:discriminator",
     ("clade", "training_step"): "bench.parity.clade:training_step",
     ("clade-icpe", "netG"): "bench.parity.clade:generator",
+    ("maskgan", "netG"): "bench.parity.maskgan:generator",
     ("sean", "netG"): "bench.parity.sean:generator",
     ("vspade", "netG"): "bench.parity.spade:generator",
     ("vspade", "netE"): "bench.parity.spade:encoder",
