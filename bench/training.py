@@ -42,6 +42,7 @@ class TrainingOptions:
     seed: int = 0
     device: torch.device = field(default_factory=lambda: torch.device("cpu"))
     precision: Precision = "float32"
+    bank: str | None = None  # hash of the training photos that the method draws from
     log_every: int = 50
     grid_every: int = 500
 
@@ -197,6 +198,7 @@ class Trainer:
             "perceptual": self.objective.perceptual is not None,
             "seed": self.options.seed,
             "precision": self.options.precision,
+            **({"bank": self.options.bank} if self.options.bank else {}),
         }
         result: dict[str, Any] = json.loads(json.dumps(described))
         return result

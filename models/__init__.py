@@ -7,6 +7,8 @@ from collections.abc import Mapping
 # name -> (where its MethodSpec is, one line); in the order tables print them. Nothing is imported before it is used.
 METHODS: Mapping[str, tuple[str, str]] = {
     "crn": ("models.crn:CRN", "CRN (ICCV 2017): the first of nine images per layout, without an adversary"),
+    "sims": ("models.sims:SIMS", "SIMS (CVPR 2018): segments of training photos, put together and completed"),
+    "sims-ordered": ("models.sims:SIMS_ORDERED", "SIMS with its network for which segment is in front"),
     "pix2pixhd": ("models.pix2pixhd:PIX2PIXHD", "pix2pixHD (CVPR 2018): one image per layout"),
     "pix2pixhd-original": ("models.pix2pixhd:PIX2PIXHD_ORIGINAL", "pix2pixHD with a bias in every convolution"),
     "pix2pixhd++": ("models.pix2pixhd:PIX2PIXHD_PP", "pix2pixHD++ (in the SPADE paper): with batch norm"),

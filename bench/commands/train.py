@@ -21,6 +21,7 @@ from bench.datasets import DATASETS
 from bench.datasets.base import Dataset, DatasetSpec
 from bench.devices import choose_device
 from bench.files import sha256_of, write_text
+from bench.method_weights import find_bank, open_bank
 from bench.options import (
     FOLDER,
     POSITIVE,
@@ -140,9 +141,13 @@ def command(
     if not resume and (folder / "last.pt").exists():
         raise UserError(f"{folder} already holds a run: continue it with --resume, or name another folder with --out.")
     items: Dataset = data.open("train", data_root)
-    options = TrainingOptions(folder, seed, choose_device(device), precision)
+    method = spec.build(config)
+    bank = find_bank(spec, dataset, folder) if spec.has_bank else None
+    if bank is not None:
+        open_bank(method, bank)
+    options = TrainingOptions(folder, seed, choose_device(device), precision, sha256_of(bank) if bank else None)
     perceptual = load_perceptual(recipe, weights_root, wanted=not no_perceptual)
-    trainer = Trainer(spec.build(config), recipe, items, options, perceptual)
+    trainer = Trainer(method, recipe, items, options, perceptual)
     if resume:
         trainer.resume()
     start = time.perf_counter()

@@ -7,6 +7,8 @@ from collections.abc import Mapping
 # (method, network) of a golden -> the function that recomputes it; nothing is imported before it is used.
 ADAPTERS: Mapping[tuple[str, str], str] = {
     ("crn", "netG"): "bench.parity.crn:generator",
+    ("sims", "netG"): "bench.parity.sims:generator",
+    ("sims", "order"): "bench.parity.sims:order",
     ("spade", "netG"): "bench.parity.spade:generator",
     ("spade", "netD"): "bench.parity.spade:discriminator",
     ("spade", "training_step"): "bench.parity.spade:training_step",

@@ -126,6 +126,16 @@ class Golden:
             return self.meta[f"state_dict_{name}"]
         return value.get(name, default) if isinstance(value, dict) else value
 
+    def enlarged(self, name: str, small: Tensor, height: int, width: int) -> Tensor:
+        """Make squares of equal pixels of every pixel of `small` [N, C, h, w], which was read from `name`."""
+        if not 0 < height * width <= _LABEL_PIXELS:
+            raise GoldenError(f"a picture of {height}x{width} pixels is larger than is sane")
+        rows, columns = height // small.shape[2], width // small.shape[3]
+        large = small.repeat_interleave(rows, 2).repeat_interleave(columns, 3)
+        if large.shape[2:] != (height, width):
+            raise GoldenError(f"array '{name}' is {list(small.shape[2:])}, no fraction of {height}x{width}")
+        return large
+
     def build(self, make: Callable[[], Network]) -> Network:
         """Make a network without memory, and refuse one that no machine could hold."""
         try:

@@ -8,7 +8,6 @@ from torch.utils.flop_counter import FlopCounterMode
 
 from bench.parity.comparison import Comparison
 from bench.parity.golden import Golden
-from bench.parity.options import GoldenError
 from bench.parity.spade import counted_macs
 from models.maskgan import MaskGanConfig, MaskGanGenerator
 
@@ -43,8 +42,5 @@ def _photos(golden: Golden, labels: Tensor) -> Tensor:
     if "image_small" not in golden.arrays:
         return golden.photos()
     small = golden.batch("image_small", len(labels), 3, None, None)
-    factors = [whole // part for whole, part in zip(labels.shape[1:], small.shape[2:], strict=True)]
-    photos = small.repeat_interleave(factors[0], 2).repeat_interleave(factors[1], 3)
-    if photos.shape[2:] != labels.shape[1:]:
-        raise GoldenError(f"array 'image_small' has shape {list(small.shape)}, no fraction of the labels' size")
-    return photos
+    height, width = labels.shape[1:]
+    return golden.enlarged("image_small", small, height, width)
