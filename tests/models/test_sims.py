@@ -5,7 +5,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 import torch
-from random_layouts import random_layout, randomise, streams
+from random_layouts import randomise, streams
 from torch.nn import functional as F
 
 from models._blocks.colours import spread_colours
