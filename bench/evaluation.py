@@ -11,6 +11,7 @@ from pathlib import Path
 from statistics import fmean
 from typing import Any
 
+import numpy as np
 import torch
 
 from bench.batches import collate, stream
@@ -20,7 +21,7 @@ from bench.plan import content_key
 from bench.progress import Reporter
 from bench.provenance import collect
 from bench.records import Provenance, Record, RecordStore
-from bench.runner import Pass, SaveImages, chosen_layouts
+from bench.runner import Pass, SaveImages, chosen_layouts, draw_style
 from bench.setting import CellSetting, FeatureNetworks
 from bench.shards import ShardStore
 from metrics.base import Metric, MetricSpec, Probe
@@ -28,6 +29,7 @@ from models.base import Method
 
 SHARD = 16  # layouts; a kill loses one shard at most
 Runs = Mapping[str, list[float]]  # column key -> value of every run
+Tables = Mapping[str, np.ndarray]
 
 
 @dataclass(frozen=True)
@@ -37,6 +39,7 @@ class Outcome:
     runs: Runs = field(default_factory=dict)
     reason: str = ""
     counts: Mapping[str, int] = field(default_factory=dict)  # what the values were measured on
+    tables: Tables = field(default_factory=dict)  # what is kept beside the record
 
 
 @dataclass(frozen=True)
@@ -62,16 +65,16 @@ class Evaluation:
         state = content_key({"records": sorted(keys.values()), "shard": SHARD})
         if fresh:
             self.shards.clear(state)
-        for record in self._measure(plan, missing, keys, state):
+        for record, tables in self._measure(plan, missing, keys, state):
             found[record.metric] = record
             if record.status == "done":
-                self.store.add(record)
+                self.store.add(record, tables)
         self.shards.clear(state)
         return [found[spec.name] for spec in plan.metrics]
 
     def _measure(
         self, plan: CellPlan, specs: Sequence[MetricSpec], keys: Mapping[str, str], state: str
-    ) -> list[Record]:
+    ) -> list[tuple[Record, Tables]]:
         if not specs:
             return []
         start, clock = datetime.now(timezone.utc), time.perf_counter()
@@ -83,7 +86,10 @@ class Evaluation:
         outcomes |= self._outcomes(plan, [spec for spec in specs if spec.name not in outcomes], state)
         seconds = time.perf_counter() - clock
         provenance = collect(device_name(self.networks.device), start, seconds, self.batch_size)
-        return [record_of(plan, spec, keys[spec.name], outcomes[spec.name], provenance) for spec in specs]
+        return [
+            (record_of(plan, spec, keys[spec.name], outcomes[spec.name], provenance), outcomes[spec.name].tables)
+            for spec in specs
+        ]
 
     def _outcomes(self, plan: CellPlan, specs: Sequence[MetricSpec], state: str) -> dict[str, Outcome]:
         """Measure; a metric that cannot be has the reason in place of values, and does not take others with it."""
@@ -130,6 +136,7 @@ class Evaluation:
             self.networks.device,
             self.num_workers,
             self.save_images(plan) if self.save_images else None,
+            plan.protocol.style == "photo",
         )
         done = self._restore(metrics, state)
         rest = range(done * SHARD, plan.num_layouts)
@@ -161,9 +168,9 @@ class Evaluation:
 
 def one_image(plan: CellPlan, method: Method[Any], device: torch.device) -> Callable[[], object]:
     """A call that draws one image of the first layout, everything but the drawing done before."""
-    layout = collate([plan.dataset[0]], plan.data.num_classes).layout.to(device)
-    style = method.sample_style(layout, [stream(plan.seed, 0, "image", 0)])
-    return lambda: method.synthesize(layout, style)
+    batch = collate([plan.dataset[0]], plan.data.num_classes).to(device)
+    style = draw_style(method, batch, [stream(plan.seed, 0, "image", 0)])
+    return lambda: method.synthesize(batch.layout, style)
 
 
 def device_name(device: torch.device) -> str:
@@ -181,7 +188,9 @@ def _computed(metric: Metric, num_layouts: int) -> Outcome:
         return Outcome(reason=f"{infinite[0]} is not a finite number")
     images = "images of each" if metric.view.vary == "image" else "images of every region"
     return Outcome(
-        runs, counts={"label maps": len(chosen_layouts(metric.view, num_layouts)), images: metric.view.samples}
+        runs,
+        counts={"label maps": len(chosen_layouts(metric.view, num_layouts)), images: metric.view.samples},
+        tables={name: table.numpy() for name, table in metric.tables().items()},
     )
 
 

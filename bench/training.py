@@ -27,7 +27,7 @@ from bench.files import write_text
 from bench.images import to_photos
 from bench.pictures import grid, paint_labels, save_png
 from bench.seeds import stream_seed
-from models._losses import PerceptualLoss
+from models._losses import Vgg19
 from models._recipe import Game, Player, Schedule, initialise
 from models.base import Layout, Method
 
@@ -46,6 +46,7 @@ class TrainingOptions:
     seed: int = 0
     device: torch.device = field(default_factory=lambda: torch.device("cpu"))
     precision: Precision = "float32"
+    bank: str | None = None  # hash of the training photos that the method draws from
     log_every: int = 50
     grid_every: int = 500
 
@@ -59,7 +60,7 @@ class Trainer:
         recipe: Schedule,
         dataset: Dataset,
         options: TrainingOptions,
-        perceptual: PerceptualLoss | None = None,
+        perceptual: Vgg19 | None = None,
     ) -> None:
         self.recipe, self.dataset, self.options = recipe, dataset, options
         sample = collate([dataset[0]], dataset.num_classes)
@@ -69,7 +70,8 @@ class Trainer:
         self.objective.perceptual = perceptual
         self.objective.to(options.device, memory_format=torch.channels_last)  # type: ignore[call-overload]
         self.adam_g = torch.optim.Adam(method.parameters(), recipe.lr_generator, recipe.betas)
-        self.adam_d = torch.optim.Adam(self.objective.discriminator.parameters(), recipe.lr_discriminator, recipe.betas)
+        opponent = {"params": list(self.objective.discriminator.parameters())}  # none, where there is no adversary
+        self.adam_d = torch.optim.Adam([opponent], recipe.lr_discriminator, recipe.betas)
         self.average = copy.deepcopy(method).requires_grad_(False).eval() if recipe.average is not None else None
         self.step = 0
         self._log: list[dict[str, float]] = []
@@ -239,6 +241,7 @@ class Trainer:
             "perceptual": self.objective.perceptual is not None,
             "seed": self.options.seed,
             "precision": self.options.precision,
+            **({"bank": self.options.bank} if self.options.bank else {}),
         }
         result: dict[str, Any] = json.loads(json.dumps(described))
         return result

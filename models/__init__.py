@@ -6,6 +6,9 @@ from collections.abc import Mapping
 
 # name -> (where its MethodSpec is, one line); in the order tables print them. Nothing is imported before it is used.
 METHODS: Mapping[str, tuple[str, str]] = {
+    "crn": ("models.crn:CRN", "CRN (ICCV 2017): the first of nine images per layout, without an adversary"),
+    "sims": ("models.sims:SIMS", "SIMS (CVPR 2018): segments of training photos, put together and completed"),
+    "sims-ordered": ("models.sims:SIMS_ORDERED", "SIMS with its network for which segment is in front"),
     "pix2pixhd": ("models.pix2pixhd:PIX2PIXHD", "pix2pixHD (CVPR 2018): one image per layout"),
     "pix2pixhd-original": ("models.pix2pixhd:PIX2PIXHD_ORIGINAL", "pix2pixHD with a bias in every convolution"),
     "pix2pixhd++": ("models.pix2pixhd:PIX2PIXHD_PP", "pix2pixHD++ (in the SPADE paper): with batch norm"),
@@ -51,6 +54,10 @@ METHODS: Mapping[str, tuple[str, str]] = {
     "scgan-no-nonlinearity": ("models.scgan:SCGAN_NO_NONLINEARITY", "SC-GAN that blends by the vectors as they are"),
     "scgan-oasis": ("models.scgan:SCGAN_OASIS", "SC-GAN trained as OASIS is (re-constructed)"),
     "sean": ("models.sean:SEAN", "SEAN (CVPR 2020): a style code per class, of a reference photo"),
+    "maskgan": (
+        "models.maskgan:MASKGAN",
+        "MaskGAN (CVPR 2020): the style of a reference photo; drawing only",
+    ),
     "bicyclegan": ("models.bicyclegan:BICYCLEGAN", "BicycleGAN (NIPS 2017): a style per image, which an encoder reads"),
     "dscgan": ("models.dscgan:DSCGAN", "DSCGAN (ICLR 2019): a style per image, kept diverse by a regulariser"),
     "dscgan-hd": ("models.dscgan:DSCGAN_HD", "DSCGAN on a small pix2pixHD, its authors' Cityscapes network"),

@@ -36,6 +36,7 @@ class OasisObjective(Game):
     """Fakes shall be segmented as what they are drawn from, and photos be told from them pixel by pixel."""
 
     method: Any
+    perceptual: PerceptualLoss | None
 
     def __init__(
         self, method: Method[Any], recipe: OasisRecipe, num_channels: int, perceptual: PerceptualLoss | None = None

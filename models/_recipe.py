@@ -17,6 +17,7 @@ from models._discriminators import MultiscaleDiscriminator, PlainDiscriminator
 from models._losses import (
     Judgement,
     PerceptualLoss,
+    Vgg19,
     feature_matching,
     hinge_discriminator,
     hinge_generator,
@@ -54,6 +55,10 @@ class Schedule(ABC):
     @abstractmethod
     def objective(self, method: Any, num_planes: int) -> Game:  # noqa: ANN401 - the recipe's own kind of method
         """Build the losses for a method whose discriminator sees `num_planes` planes of the layout."""
+
+    def perceptual_network(self) -> Vgg19:
+        """Build the network of the VGG19 loss, without its weights."""
+        return PerceptualLoss(self.perceptual_layers)
 
     def learning_rate_factor(self, epoch: int) -> float:
         """Fraction of the initial rate in this epoch, counted from 1; the first decaying epoch still runs in full."""
@@ -116,7 +121,7 @@ class Game(nn.Module, ABC):
     order: tuple[Player, ...] = ("G", "D")
     discriminator: nn.Module
 
-    def __init__(self, method: Method[Any], perceptual: PerceptualLoss | None = None) -> None:
+    def __init__(self, method: Method[Any], perceptual: Vgg19 | None = None) -> None:
         super().__init__()
         self.method = method
         self.perceptual = perceptual
@@ -140,6 +145,7 @@ class Objective(Game):
     """The game of SPADE's family and of pix2pixHD."""
 
     discriminator: MultiscaleDiscriminator | FpseDiscriminator
+    perceptual: PerceptualLoss | None
 
     def __init__(
         self, method: Method[Any], recipe: Recipe, num_planes: int, perceptual: PerceptualLoss | None = None

@@ -6,6 +6,9 @@ from collections.abc import Mapping
 
 # (method, network) of a golden -> the function that recomputes it; nothing is imported before it is used.
 ADAPTERS: Mapping[tuple[str, str], str] = {
+    ("crn", "netG"): "bench.parity.crn:generator",
+    ("sims", "netG"): "bench.parity.sims:generator",
+    ("sims", "order"): "bench.parity.sims:order",
     ("spade", "netG"): "bench.parity.spade:generator",
     ("spade", "netD"): "bench.parity.spade:discriminator",
     ("spade", "training_step"): "bench.parity.spade:training_step",
@@ -17,6 +20,7 @@ ADAPTERS: Mapping[tuple[str, str], str] = {
     ("clade", "netD"): "bench.parity.spade:discriminator",
     ("clade", "training_step"): "bench.parity.clade:training_step",
     ("clade-icpe", "netG"): "bench.parity.clade:generator",
+    ("maskgan", "netG"): "bench.parity.maskgan:generator",
     ("sean", "netG"): "bench.parity.sean:generator",
     ("vspade", "netG"): "bench.parity.spade:generator",
     ("vspade", "netE"): "bench.parity.spade:encoder",

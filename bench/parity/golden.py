@@ -14,7 +14,6 @@ from typing import TypeVar
 import numpy as np
 import torch
 from torch import Tensor, nn
-from torch.nn import functional as F
 
 from bench.parity.comparison import Comparison, compare
 from bench.parity.fill import fill_network
@@ -123,9 +122,19 @@ class Golden:
         """Read photos [N, 3, H, W] that are stored small; the notes say how often a pixel is repeated."""
         small = self.batch(name, None, 3, None, None)
         factor = re.search(rf"\b{name}: .*?nearest x(\d+)", str(self.meta.get("input_notes", "")))
-        if factor is None or not 0 < small.shape[2] * small.shape[3] * int(factor[1]) ** 2 <= _LABEL_PIXELS:
+        if factor is None:
             raise GoldenError(f"input_notes do not say how '{name}' {list(small.shape)} is enlarged")
-        return F.interpolate(small, scale_factor=float(factor[1]), mode="nearest")
+        return self.enlarged_to(name, small, small.shape[2] * int(factor[1]), small.shape[3] * int(factor[1]))
+
+    def enlarged_to(self, name: str, small: Tensor, height: int, width: int) -> Tensor:
+        """Make squares of equal pixels of every pixel of `small` [N, C, h, w], which was read from `name`."""
+        if not 0 < height * width <= _LABEL_PIXELS:
+            raise GoldenError(f"a picture of {height}x{width} pixels is larger than is sane")
+        rows, columns = height // small.shape[2], width // small.shape[3]
+        large = small.repeat_interleave(rows, 2).repeat_interleave(columns, 3)
+        if large.shape[2:] != (height, width):
+            raise GoldenError(f"array '{name}' is {list(small.shape[2:])}, no fraction of {height}x{width}")
+        return large
 
     def of_network(self, field: str, name: str | None, default: Json) -> Json:
         """Read a field that is either of the only network or has an entry for every network."""

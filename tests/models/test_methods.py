@@ -14,6 +14,7 @@ from models.base import Layout
 
 SCOPES = ("none", "image", "class", "instance")
 SHARED_WEIGHT = re.compile("conv_bases|affine_params")  # of ReLUs of vectors, which may be zero at all positions
+STYLED_BY_PHOTOS = ("sean", "maskgan")
 
 
 def spec_of(name):
@@ -103,6 +104,9 @@ def test_every_trainable_parameter_learns(spec, layout):
         # A bias in front of a norm has a gradient of exactly zero in theory.
         may_rest = name.endswith("bias") or (spec.name == "scgan-relu" and SHARED_WEIGHT.search(name))
         assert parameter.grad.abs().max() > 0 or may_rest, name
+    assert ("D" in objective.order) == any(True for _ in objective.discriminator.parameters())
+    if "D" not in objective.order:
+        return
     objective.discriminator.zero_grad()
     torch.stack(list(objective.discriminator_losses(images, layout, noise).values())).sum().backward()
     for name, parameter in objective.discriminator.named_parameters():
@@ -112,7 +116,7 @@ def test_every_trainable_parameter_learns(spec, layout):
 
 def test_same_streams_give_the_same_images_and_others_other_images(spec, method, layout):
     assert torch.equal(draw(method, layout), draw(method, layout))
-    if spec.scope != "none":
+    if spec.scope != "none" and spec.name != "maskgan":  # whose only style without a photo is a grey picture's
         assert (draw(method, layout) - draw(method, layout, seed=9)).abs().amax((1, 2, 3)).min() > 0.01
 
 
@@ -131,7 +135,7 @@ def test_a_layout_draws_from_its_own_stream_alone(spec, method, layout):
     second = method.sample_style(layout, [torch.Generator().manual_seed(77), *streams(1, 1)])
     pairs = list(zip(parts(first), parts(second), strict=True))
     assert all(torch.equal(a[1], b[1]) for a, b in pairs)
-    assert spec.scope == "none" or any(not torch.equal(a[0], b[0]) for a, b in pairs)
+    assert spec.scope == "none" or spec.name == "maskgan" or any(not torch.equal(a[0], b[0]) for a, b in pairs)
 
 
 def test_many_styles_in_one_call_equal_single_calls(spec, method, layout):
@@ -153,8 +157,8 @@ def _padded(tensor, rows):
 
 
 def skip_styles_of_another_kind(spec):
-    if spec.name == "sean":
-        pytest.skip("codes of photos instead of noise; see its own tests")
+    if spec.name in STYLED_BY_PHOTOS:
+        pytest.skip("styles are read from photos and not drawn; see its own tests")
 
 
 def test_mixing_goes_as_far_as_the_scope(spec, method, layout):
