@@ -144,7 +144,7 @@ def discriminator(golden: Golden) -> list[Comparison]:
 
 
 def _multiscale(golden: Golden) -> list[Comparison]:
-    """SPADE's: whatever arrays are named after a scale, or a scale and one of its stages, and the first logits."""
+    """SPADE's: logits are named after their scale, features after scale and stage or numbered through."""
     config, edges = golden.config, edges_of(golden)
     planes = semantic_planes(layout_of(golden, classes_of(config), instances=edges), edges=edges)
     photos = _photos(golden)
@@ -156,12 +156,16 @@ def _multiscale(golden: Golden) -> list[Comparison]:
         lambda: MultiscaleDiscriminator(planes.shape[1] + 3, width=width, layers=layers, scales=scales)
     )
     judged = network(torch.cat([planes, photos], 1))
+    named = {"out": judged[0][-1]}
+    named |= {f"feat{n}": feature for n, feature in enumerate(f for stages in judged for f in stages[:-1])}
+    for scale, stages in enumerate(judged):
+        named |= {f"pred{scale}": stages[-1], f"pred_{scale}": stages[-1]}
+        named |= {f"feat_{scale}_{n}": feature for n, feature in enumerate(stages[:-1])}
+        named |= {f"feat{scale}_{n}": feature for n, feature in enumerate(stages[:-1])}
     for name in golden.names("outputs"):
-        place = re.fullmatch(r"(?:pred|feat)_?(\d)(?:_(\d))?|out", name)
-        if place is None or int(place[1] or 0) >= scales or int(place[2] or 0) > layers:
+        if name not in named:
             raise GoldenError(f"array '{name}' is no stage of {scales} scales with {layers} layers")
-        full = judged[int(place[1] or 0)][-1 if place[2] is None else int(place[2])]
-        results.append(compare(name, _thinned(full, golden.array(name).shape), golden.array(name)))
+        results.append(compare(name, _thinned(named[name], golden.array(name).shape), golden.array(name)))
     return [*results, *golden.statistics("out", judged[0][-1])]
 
 
