@@ -54,29 +54,38 @@ class Condition(Planes):
         return self._joined[size]
 
 
-def convolve_by_pixel(x: Tensor, hidden: Tensor, predictor: nn.Conv2d) -> Tensor:
-    """Convolve every channel of x [N * K, C, h, w] with 3x3 weights of every pixel's own, borders padded with zeros.
+class TapPredictor(nn.Conv2d):
+    """Predicts a 3x3 convolution's weights for every channel and pixel, rows of 9 numbers, one tap at a time."""
 
-    `predictor` makes the weights, 9 numbers in rows for each channel, from what it reads of the layouts, hidden
-    [N, H, h, w]. They are made and used tap by tap: neither the 9 C maps of weights nor the 9 C maps of neighbours that
-    an unfolded product has are ever held, and the sum is the same.
+    def __init__(self, hidden: int, channels: int) -> None:
+        super().__init__(hidden, 9 * channels, 3, padding=1)
+
+    def forward(self, hidden: Tensor, tap: int) -> Tensor:  # type: ignore[override]
+        """Predict one of the nine from hidden [N, H, h, w]: [N, C, h, w]."""
+        assert self.bias is not None
+        return F.conv2d(hidden, self.weight[tap::9], self.bias[tap::9], padding=1)
+
+
+def convolve_by_pixel(x: Tensor, hidden: Tensor, predictor: TapPredictor) -> Tensor:
+    """Convolve every channel of x [N * K, C, h, w] with weights of every pixel's own, borders padded with zeros.
+
+    The weights follow from hidden [N, H, h, w]. They are made and used tap by tap: neither the 9 C maps of weights nor
+    the 9 C maps of neighbours that an unfolded product has are ever held, and the sum is the same.
     """
     height, width = x.shape[2:]
     padded = F.pad(x, (1, 1, 1, 1))
-    assert predictor.bias is not None
-    weights, biases = (v.view(-1, 9, *v.shape[1:]).unbind(1) for v in (predictor.weight, predictor.bias))
     total: Tensor | None = None
-    for tap, (weight, bias) in enumerate(zip(weights, biases, strict=True)):
+    for tap in range(9):
         row, column = divmod(tap, 3)
-        of_pixels = F.conv2d(hidden, weight, bias, padding=1)  # [N, C, h, w]
-        shifted, of_pixels = per_layout(padded[:, :, row : row + height, column : column + width], of_pixels)
-        total = shifted * of_pixels if total is None else total.addcmul_(shifted, of_pixels)
+        neighbours = padded[:, :, row : row + height, column : column + width]
+        neighbours, weights = per_layout(neighbours, predictor(hidden, tap))
+        total = neighbours * weights if total is None else total.addcmul_(neighbours, weights)
     assert total is not None
     return total.flatten(0, 1)
 
 
-def _predictor(inputs: int, hidden: int, outputs: int) -> nn.Sequential:
-    return nn.Sequential(nn.Conv2d(inputs, hidden, 3, padding=1), nn.ReLU(), nn.Conv2d(hidden, outputs, 3, padding=1))
+def _predictor(inputs: int, hidden: int, last: nn.Module) -> nn.Sequential:
+    return nn.Sequential(nn.Conv2d(inputs, hidden, 3, padding=1), nn.ReLU(), last)
 
 
 class ConditionalBlock(nn.Module):
@@ -90,11 +99,11 @@ class ConditionalBlock(nn.Module):
         inputs, outputs = stage.inputs, stage.outputs
         if outputs > inputs:
             raise ValueError(f"CC-FPSE's blocks never widen, but {stage.name} has {inputs} inputs, {outputs} outputs.")
-        read = config.num_classes + config.edges + config.pyramid
-        self.gen_weights1 = _predictor(read, config.hidden, 9 * inputs)
-        self.gen_weights2 = _predictor(read, config.hidden, 9 * outputs)
-        self.gen_se_weights1 = _predictor(read, config.hidden, outputs)
-        self.gen_se_weights2 = _predictor(read, config.hidden, outputs)
+        read, hidden = config.num_classes + config.edges + config.pyramid, config.hidden
+        self.gen_weights1 = _predictor(read, hidden, TapPredictor(hidden, inputs))
+        self.gen_weights2 = _predictor(read, hidden, TapPredictor(hidden, outputs))
+        self.gen_se_weights1 = _predictor(read, hidden, nn.Conv2d(hidden, outputs, 3, padding=1))
+        self.gen_se_weights2 = _predictor(read, hidden, nn.Conv2d(hidden, outputs, 3, padding=1))
         self.norm_1, self.conv_1 = nn.BatchNorm2d(inputs), nn.Conv2d(inputs, outputs, 1)
         self.norm_2, self.conv_3 = nn.BatchNorm2d(outputs), nn.Conv2d(outputs, outputs, 1)
         if config.unused_norms:
@@ -118,11 +127,9 @@ class ConditionalBlock(nn.Module):
 
 
 def _convolved(x: Tensor, read: Tensor, predictor: nn.Sequential) -> Tensor:
-    *before, last = predictor
-    assert isinstance(last, nn.Conv2d)
-    for layer in before:
-        read = layer(read)
-    return convolve_by_pixel(x, read, last)
+    first, activation, last = predictor
+    assert isinstance(last, TapPredictor)
+    return convolve_by_pixel(x, activation(first(read)), last)
 
 
 def _gated(x: Tensor, read: Tensor, predictor: nn.Sequential) -> Tensor:

@@ -15,7 +15,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from models._blocks.decoder import BlockChain, ResBlock, Stage, first_grid, per_layout
+from models._blocks.decoder import BlockChain, Stage, first_grid, per_layout
 from models._blocks.oasis_discriminator import unknown_first
 from models._blocks.spatial import Planes
 from models._oasis_games import OasisRecipe
@@ -51,15 +51,22 @@ class _Condition:
     noise: Planes  # of M = N * K images
     labels: Planes  # of N layouts
 
-    def convolved(self, layer: nn.Conv2d, height: int, width: int) -> Tensor:
-        """Convolve the noise and, behind it, the label planes: [M, C, height, width].
+    def at(self, height: int, width: int) -> tuple[Tensor, Tensor]:
+        """Noise and label planes at one of the grids."""
+        return self.noise.at(height, width), self.labels.at(height, width)
 
-        The sum over the planes' channels is made once for all K.
-        """
-        noise, labels = self.noise.at(height, width), self.labels.at(height, width)
-        of_noise, of_labels = torch.split(layer.weight, [noise.shape[1], labels.shape[1]], 1)
+
+class NoisyConv2d(nn.Conv2d):
+    """A 3x3 convolution over noise and, behind it, label planes; the planes are summed up once for all K styles."""
+
+    def __init__(self, config: OasisConfig, outputs: int) -> None:
+        super().__init__(config.z_size + config.num_channels, outputs, 3, padding=1)
+
+    def forward(self, noise: Tensor, labels: Tensor) -> Tensor:  # type: ignore[override]
+        """Convolve [M, Z, h, w] and [N, P, h, w]: [M, outputs, h, w]."""
+        of_noise, of_labels = torch.split(self.weight, [noise.shape[1], labels.shape[1]], 1)
         from_noise, from_labels = per_layout(
-            F.conv2d(noise, of_noise, padding=1), F.conv2d(labels, of_labels, layer.bias, padding=1)
+            F.conv2d(noise, of_noise, padding=1), F.conv2d(labels, of_labels, self.bias, padding=1)
         )
         return (from_noise + from_labels).flatten(0, 1)
 
@@ -69,17 +76,15 @@ class NoisyNorm(nn.Module):
 
     def __init__(self, channels: int, config: OasisConfig) -> None:
         super().__init__()
-        read, hidden = config.z_size + config.num_channels, config.hidden
         self.first_norm = nn.BatchNorm2d(channels, affine=False)
-        self.mlp_shared = nn.Sequential(nn.Conv2d(read, hidden, 3, padding=1), nn.ReLU())
-        self.mlp_gamma = nn.Conv2d(hidden, channels, 3, padding=1)
-        self.mlp_beta = nn.Conv2d(hidden, channels, 3, padding=1)
+        self.mlp_shared = nn.Sequential(NoisyConv2d(config, config.hidden), nn.ReLU())
+        self.mlp_gamma = nn.Conv2d(config.hidden, channels, 3, padding=1)
+        self.mlp_beta = nn.Conv2d(config.hidden, channels, 3, padding=1)
 
     def forward(self, x: Tensor, condition: _Condition) -> Tensor:
         """Modulate x [M, C, h, w]."""
         layer, activation = self.mlp_shared
-        assert isinstance(layer, nn.Conv2d)
-        hidden = activation(condition.convolved(layer, x.shape[2], x.shape[3]))
+        hidden = activation(layer(*condition.at(x.shape[2], x.shape[3])))
         modulated: Tensor = self.first_norm(x) * (1 + self.mlp_gamma(hidden)) + self.mlp_beta(hidden)
         return modulated
 
@@ -89,16 +94,15 @@ class OasisGenerator(nn.Module):
 
     def __init__(self, config: OasisConfig) -> None:
         super().__init__()
-        first, last = config.stages[0].inputs, config.stages[-1].outputs
         self.grid = first_grid(config.height, config.width, config.stages)
-        self.fc = nn.Conv2d(config.z_size + config.num_channels, first, 3, padding=1)
-        self.body = BlockChain(config.stages, lambda channels, _: NoisyNorm(channels, config), ResBlock)
-        self.conv_img = nn.Conv2d(last, 3, 3, padding=1)
+        self.fc = NoisyConv2d(config, config.stages[0].inputs)
+        self.body = BlockChain(config.stages, lambda channels, _: NoisyNorm(channels, config))
+        self.conv_img = nn.Conv2d(config.stages[-1].outputs, 3, 3, padding=1)
 
     def forward(self, planes: Tensor, noise: Tensor) -> Tensor:
         """Draw for label planes [N, P, H, W] and noise [N * K, Z, H, W], or [N * K, Z, 1, 1] for all pixels alike."""
         condition = _Condition(Planes(noise), Planes(planes))
-        grown = self.body.grow(condition.convolved(self.fc, *self.grid), condition)
+        grown = self.body.grow(self.fc(*condition.at(*self.grid)), condition)
         return torch.tanh(self.conv_img(F.leaky_relu(grown, 0.2)))
 
 

@@ -29,7 +29,6 @@ from torch.nn import functional as F
 from bench.devices import choose_device
 from bench.profiling import probe_layout
 from bench.provenance import collect
-from bench.runner import repeated
 from models import ccfpse
 from models._blocks.spectral import Spectral, fold_spectral
 from models._recipe import initialise
@@ -45,10 +44,11 @@ class Case(NamedTuple):
     device: str
 
 
-def unfolded(x: Tensor, hidden: Tensor, predictor: nn.Conv2d) -> Tensor:
+def unfolded(x: Tensor, hidden: Tensor, predictor: ccfpse.TapPredictor) -> Tensor:
     """Sum the unfolded product, [N * K, C, h, w]."""
     copies = len(x) // len(hidden)
-    weights = predictor(hidden.repeat_interleave(copies, 0)).unflatten(1, (-1, 9))
+    hidden = hidden.repeat_interleave(copies, 0)
+    weights = F.conv2d(hidden, predictor.weight, predictor.bias, padding=1).unflatten(1, (-1, 9))
     return (F.unfold(x, 3, padding=1).view(weights.shape) * weights).sum(2)
 
 
@@ -81,7 +81,7 @@ def prepare(case: Case) -> Callable[[], Tensor]:
     sizes = {"height": config.height, "width": config.width, "classes": config.num_classes, "instances": 16}
     layout = probe_layout(sizes).to(device)
     rngs = [torch.Generator().manual_seed(number) for number in range(case.styles)]
-    style = method.sample_style(repeated(layout, case.styles), rngs)
+    style = method.sample_style(layout.select([0] * case.styles), rngs)
     return lambda: method.synthesize(layout, style)
 
 

@@ -8,8 +8,17 @@ from random_layouts import random_layout, randomise, streams
 from torch import nn
 from torch.nn import functional as F
 
+from metrics.complexity import Macs
 from models._blocks.decoder import Stage, paper_stages
-from models.ccfpse import CCFPSE, Ccfpse, CcfpseConfig, CcfpseGenerator, ConditionalBlock, convolve_by_pixel
+from models.ccfpse import (
+    CCFPSE,
+    Ccfpse,
+    CcfpseConfig,
+    CcfpseGenerator,
+    ConditionalBlock,
+    TapPredictor,
+    convolve_by_pixel,
+)
 
 
 def noise(*shape, seed=0):
@@ -25,12 +34,12 @@ def unfolded(x, weights):
 @pytest.mark.parametrize("memory_format", [torch.contiguous_format, torch.channels_last])
 def test_convolution_by_pixel_is_the_unfolded_product_and_so_are_its_gradients(memory_format):
     x, hidden, wanted = noise(4, 5, 6, 7), noise(2, 3, 6, 7, seed=1), noise(4, 5, 6, 7, seed=2)
-    predictor = nn.Conv2d(3, 45, 3, padding=1)
+    predictor = TapPredictor(3, 5)
     nn.init.normal_(predictor.weight, generator=torch.Generator().manual_seed(3))
     x, hidden = (t.to(memory_format=memory_format).requires_grad_() for t in (x, hidden))
     leaves = (x, hidden, predictor.weight, predictor.bias)
     ours = convolve_by_pixel(x, hidden, predictor)
-    plain = unfolded(x, predictor(hidden).repeat_interleave(2, 0))
+    plain = unfolded(x, F.conv2d(hidden, predictor.weight, predictor.bias, padding=1).repeat_interleave(2, 0))
     torch.testing.assert_close(ours, plain)
     gradients = (torch.autograd.grad((form * wanted).sum(), leaves) for form in (ours, plain))
     for a, b in zip(*gradients, strict=True):
@@ -38,7 +47,7 @@ def test_convolution_by_pixel_is_the_unfolded_product_and_so_are_its_gradients(m
 
 
 def test_convolution_by_pixel_reads_rows_of_weights_and_pads_with_zeros():
-    predictor = nn.Conv2d(1, 9, 3, padding=1)
+    predictor = TapPredictor(1, 1)
     nn.init.zeros_(predictor.weight)
     predictor.bias.data = torch.arange(9.0)
     x = torch.tensor([[[[1.0, 10.0], [100.0, 1000.0]]]])
@@ -116,7 +125,7 @@ def doubled(x):
 
 
 @pytest.mark.parametrize("z_size", [5, None])
-@pytest.mark.parametrize(("more", "height", "width"), [(False, 32, 64), (True, 64, 128)])
+@pytest.mark.parametrize(("more", "height", "width"), [(False, 64, 128), (True, 64, 128)])
 @torch.no_grad()
 def test_generator_equals_a_slow_one(more, height, width, z_size):
     stages = paper_stages(2, more=more)
@@ -144,6 +153,13 @@ def test_label_features_are_made_once_for_all_styles(monkeypatch):
     images = method.synthesize(layout, noise(6, CCFPSE.tiny.z_size))
     assert images.shape == (6, 3, 64, 64)
     assert calls == [(2, 8 + 16, 4, 4)]
+
+
+def test_layers_are_counted_as_if_all_taps_were_predicted_at_once():
+    predictor, x, hidden = TapPredictor(3, 5), noise(1, 5, 6, 7), noise(1, 3, 6, 7, seed=1)
+    found = Macs().measure(predictor, lambda: convolve_by_pixel(x, hidden, predictor))
+    assert found["gmacs"] * 1e9 == pytest.approx(6 * 7 * 45 * 27)
+    assert found["gmacs_paper"] * 1e9 == pytest.approx(6 * 7 * 45 * (27 + 1))
 
 
 def test_blocks_never_widen():

@@ -6,11 +6,11 @@ import pytest
 import torch
 from random_layouts import random_layout, randomise, streams
 from torch.nn import functional as F
-from torch.utils.flop_counter import FlopCounterMode
 
+from metrics.complexity import Macs
 from models._blocks.oasis_discriminator import label_mix, segmented_as_fake, segmented_as_real
 from models.base import Layout
-from models.oasis import OASIS, NoisyNorm, Oasis, OasisConfig, OasisGenerator, oasis_stages
+from models.oasis import OASIS, NoisyConv2d, Oasis, OasisConfig, OasisGenerator, oasis_stages
 
 
 def noise(*shape, seed=0):
@@ -69,28 +69,15 @@ def test_generator_equals_a_slow_one(small, kind):
     torch.testing.assert_close(small(planes, z), slow(small.state_dict(), planes, z, 6), rtol=1e-4, atol=1e-5)
 
 
-def test_many_styles_share_the_sums_over_the_labels(small):
-    planes, z = noise(2, 9, 32, 64), noise(6, 3, 1, 1)
-    together = small(planes, z)
-    torch.testing.assert_close(together, small(planes.repeat_interleave(3, 0), z), rtol=1e-4, atol=1e-5)
-    work = []
-    for images in (1, 3):
-        with FlopCounterMode(display=False) as counter:
-            small(planes[:1], z[:images])
-        work.append(counter.get_total_flops() / 2)
-    reading_labels = sum(
-        9 * layer.out_channels * 9 * pixels for layer, pixels in _layers_that_read(small, height=32, width=64)
-    )
-    assert work[1] == 3 * work[0] - 2 * reading_labels
-
-
-def _layers_that_read(network, height, width):
-    """Yield every 3x3 layer over noise and 9 label planes, with the pixels of its grid."""
-    yield network.fc, height * width // 4**5
-    for n, block in enumerate(network.body.children()):
-        for norm in block.children():
-            if isinstance(norm, NoisyNorm):
-                yield norm.mlp_shared[0], height * width // 4 ** (5 - n)
+def test_a_layer_over_noise_and_labels_sums_up_the_labels_once_for_all_styles():
+    layer = NoisyConv2d(OasisConfig(8, None, z_size=3), 5)
+    z, planes = noise(6, 3, 6, 7), noise(2, 9, 6, 7, seed=1)
+    dense = F.conv2d(torch.cat([z, planes.repeat_interleave(3, 0)], 1), layer.weight, layer.bias, padding=1)
+    torch.testing.assert_close(layer(z, planes), dense)
+    many = Macs().measure(layer, lambda: layer(z, planes))["gmacs"]
+    assert many * 1e9 == pytest.approx(6 * 7 * 5 * 9 * (6 * 3 + 2 * 9))
+    one = Macs().measure(layer, lambda: layer(z[:1], planes[:1]))["gmacs_paper"]
+    assert one * 1e9 == pytest.approx(6 * 7 * 5 * (9 * (3 + 9) + 1))
 
 
 def layout_of(labels, num_classes):
