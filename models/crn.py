@@ -199,6 +199,7 @@ CRN = MethodSpec(
         epoch_images=800,
     ),
     note="The first of nine images. Of these data sets its authors have Cityscapes alone; on the others the printed "
-    "numbers are of networks that the authors of SPADE trained with the original code.",
+    "numbers are of networks that the authors of SPADE trained with the original code. Trained here with "
+    "torchvision's VGG19, by its authors with MatConvNet's.",
     files={"generator": ()},
 )

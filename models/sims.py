@@ -26,8 +26,8 @@ from models._blocks.colours import Colour, spread_colours
 from models._blocks.damage import damaged
 from models._blocks.levels import AveragedVgg19, PooledPixels
 from models._blocks.segments import Labels, Scene, Segment
+from models._blocks.semi_parametric import DECODER, ENCODER, OrderingNetwork, SynthesisNetwork
 from models._blocks.train_ids import CITYSCAPES, COLOURS, VOID, renumbered
-from models._blocks.whole_norm import NormedConv, doubled
 from models._recipe import Game, Schedule
 from models.base import Layout, Method, MethodSpec
 
@@ -41,88 +41,14 @@ class SimsConfig:
     height: int = 256
     width: int = 512
     numbers: tuple[int, ...] = ()  # plane of every class of the layouts; none: its own
-    encoder: tuple[tuple[int, int], ...] = ((64, 2), (128, 2), (256, 3), (512, 3), (512, 3), (512, 3))  # width, convs
-    decoder: tuple[int, ...] = (512, 512, 512, 512, 512, 256, 256)  # widths from the coarsest grid to the full one
+    encoder: tuple[tuple[int, int], ...] = ENCODER
+    decoder: tuple[int, ...] = DECODER
     palette: tuple[Colour, ...] | None = None  # of the network's numbers; with one, the ordering network is asked
 
     @property
     def planes(self) -> int:
         """Label planes, void the last."""
         return self.scene.void + 1
-
-
-def _stage(name: str, inputs: int, width: int, convolutions: int) -> nn.Module:
-    stage = nn.Sequential()
-    for number in range(1, convolutions + 1):
-        stage.add_module(f"{name}_{number}", NormedConv(inputs if number == 1 else width, width))
-    return stage
-
-
-class SynthesisNetwork(nn.Module):
-    """The authors' synthesis network: down and up again, reading the input anew at every level on the way up."""
-
-    def __init__(self, config: SimsConfig) -> None:
-        super().__init__()
-        levels, inputs = len(config.encoder), config.planes + 4
-        step = 2**levels
-        if config.height % step or config.width % step or len(config.decoder) != levels + 1:
-            raise ValueError(
-                f"A synthesis network of {levels} levels draws multiples of {step} pixels and has {levels + 1} widths "
-                f"on the way up, not {config.height}x{config.width} and {len(config.decoder)}."
-            )
-        self.levels, features = levels, inputs
-        for level, (width, convolutions) in enumerate(config.encoder, start=1):
-            name = f"g_encoder_conv{level}"
-            self.add_module(name, _stage(name, features, width, convolutions))
-            features = width
-        widths = [width for width, _ in config.encoder]
-        features = 0
-        for level, width in zip(range(levels, -1, -1), config.decoder, strict=True):
-            name, skipped = (f"g_decoder_conv{level}", widths[level - 1]) if level else ("g_decoder_final", 0)
-            self.add_module(name, _stage(name, inputs + skipped + features, width, 2))
-            features = width
-        self.semantic, self.last = f"g_semantic_{config.height}_conv100", f"g_{config.height}_conv100"
-        self.add_module(self.semantic, nn.Conv2d(features, config.planes, 1))
-        self.add_module(self.last, nn.Conv2d(features, 3, 1))
-
-    def forward(self, inputs: Tensor) -> tuple[Tensor, Tensor]:
-        """Complete planes, canvas and mask [N, P + 4, H, W]: images [N, 3, H, W], uncut, and logits [N, P, H, W]."""
-        x, pooled = inputs, []
-        for level in range(1, self.levels + 1):
-            x = F.avg_pool2d(self.get_submodule(f"g_encoder_conv{level}")(x), 3, 2, ceil_mode=True)
-            pooled.append(x)
-        up: tuple[Tensor, ...] = ()
-        for level in range(self.levels, 0, -1):
-            skipped = pooled[level - 1]
-            seen = F.interpolate(inputs, skipped.shape[2:], mode="bilinear", align_corners=True)
-            up = (doubled(self.get_submodule(f"g_decoder_conv{level}")(torch.cat([seen, skipped, *up], 1))),)
-        x = self.get_submodule("g_decoder_final")(torch.cat([inputs, *up], 1))
-        return self.get_submodule(self.last)(x), self.get_submodule(self.semantic)(x)
-
-
-class OrderingNetwork(nn.Module):
-    """The authors' ordering network: which class of two segments in a layout is in front."""
-
-    def __init__(self, planes: int, inputs: int = 6) -> None:
-        super().__init__()
-        for number, (width, convolutions) in enumerate(((64, 2), (128, 2), (256, 3), (512, 3), (512, 3)), start=1):
-            name = f"g_selection_conv{number}"
-            self.add_module(name, _stage(name, inputs, width, convolutions))
-            inputs = width
-        self.g_selection_conv6 = NormedConv(inputs, 1024, 1)
-        self.dropout = nn.Dropout(0.5)
-        self.g_selection_classify = nn.Conv2d(1024, planes, 1)
-
-    def forward(self, pictures: Tensor) -> Tensor:
-        """Read coloured maps of the pair and of the whole layout [N, 6, H, W]: logits [N, P], class c at c + 1."""
-        x = pictures
-        for number in range(1, 6):
-            pool = F.avg_pool2d if number == 1 else F.max_pool2d
-            x = pool(self.get_submodule(f"g_selection_conv{number}")(x), 3, 2, ceil_mode=True)
-        read = x[..., : x.shape[3] * 3 // 4]  # the authors' window of 12 columns leaves four of 16 out
-        x = self.g_selection_conv6(read.mean((2, 3), keepdim=True))
-        logits: Tensor = self.g_selection_classify(self.dropout(x))
-        return logits.flatten(1)
 
 
 class Order:
@@ -150,7 +76,7 @@ class Sims(Method[Tensor]):
     def __init__(self, config: SimsConfig) -> None:
         super().__init__()
         self.config = config
-        self.generator = SynthesisNetwork(config)
+        self.generator = SynthesisNetwork(config.planes, config.height, config.width, config.encoder, config.decoder)
         self.order = OrderingNetwork(config.planes) if config.palette else None
         self.bank: Bank | None = None
 
@@ -320,7 +246,8 @@ SIMS: MethodSpec[Any] = MethodSpec(
         epoch_images=800,
     ),
     note="Without the networks that transform and order segments, and with the order of classes guessed from label "
-    "maps: the authors' needs disparity. Its search is no part of the counted operations.",
+    "maps: the authors' needs disparity. Its search is no part of the counted operations. Trained here with "
+    "torchvision's VGG19, by its authors with MatConvNet's.",
     files={"generator": ("synthesis.ckpt.safetensors",)},
     has_bank=True,
 )

@@ -12,8 +12,7 @@ from bench.parity.crn import grey_levels, moments
 from bench.parity.golden import Golden
 from bench.parity.options import GoldenError
 from bench.parity.spade import counted_macs
-from models._blocks.segments import Scene
-from models.sims import OrderingNetwork, SimsConfig, SynthesisNetwork
+from models._blocks.semi_parametric import OrderingNetwork, SynthesisNetwork
 
 
 def generator(golden: Golden) -> list[Comparison]:
@@ -25,10 +24,9 @@ def generator(golden: Golden) -> list[Comparison]:
     height, width = labels.shape[1:]
     if height != golden.config.whole("res", 256):
         raise GoldenError(f"config 'res' is not {height}, the height of the array 'label'")
-    config = SimsConfig(planes, Scene(planes - 1, (), ()), height, width)
     canvas = _canvas(golden, labels)
     inputs = [F.one_hot(labels, planes).movedim(-1, 1).float(), canvas, (canvas.sum(1, keepdim=True) > 0).float()]
-    network, results = golden.filled(lambda: SynthesisNetwork(config))
+    network, results = golden.filled(lambda: SynthesisNetwork(planes, height, width))
     with FlopCounterMode(display=False) as counter:
         images, logits = network(torch.cat(inputs, 1))
     results += [*counted_macs(golden, counter), *grey_levels(golden, "out", images), *moments(golden, "out", images)]

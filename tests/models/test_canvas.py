@@ -113,9 +113,11 @@ def test_pairs_are_asked_for_as_painted_first_and_painted_later():
 @pytest.mark.usefixtures("plain")
 def test_segments_of_one_class_never_hide_each_other():
     wanted = scenery((1, 8, 28, 4, 30), (1, 32, 60, 4, 30))
-    found = scenery((1, 8, 60, 4, 30))
-    made = drawn(wanted, (found, flat(100)), hides=lambda a, b: True)
-    assert (made.labels[found == 1] == 1).all()
+    upper, lower = scenery((1, 8, 34, 4, 30)), scenery((1, 26, 60, 4, 30))
+    made = drawn(wanted, (upper, flat(100)), (lower, flat(200)), hides=lambda a, b: a.label == b.label)
+    assert (made.labels[8:60, 4:30] == 1).all()
+    assert (level(made.photo)[8:26, 4:30] == 100).all()
+    assert (level(made.photo)[26:60, 4:30] == 200).all()
 
 
 @pytest.mark.usefixtures("plain")

@@ -10,21 +10,19 @@ from torch.nn import functional as F
 
 from models._blocks.colours import spread_colours
 from models._blocks.levels import PooledPixels
-from models._blocks.segments import Scene, Segment
+from models._blocks.segments import Segment
+from models._blocks.semi_parametric import OrderingNetwork, SynthesisNetwork
 from models._blocks.train_ids import COLOURS, VOID
 from models.base import Layout
 from models.sims import (
     SIMS,
     SIMS_ORDERED,
     Order,
-    OrderingNetwork,
-    SimsConfig,
     SimsRecipe,
-    SynthesisNetwork,
     gather,
 )
 
-SMALL = SimsConfig(2, Scene(2, (0,), (0,)), 8, 16, encoder=((3, 2), (4, 3)), decoder=(6, 5, 4))
+SMALL = {"planes": 3, "height": 8, "width": 16, "encoder": ((3, 2), (4, 3)), "decoder": (6, 5, 4)}
 TINY = SIMS.tiny
 
 
@@ -74,7 +72,7 @@ def resized(x, rows, columns):
 
 @torch.no_grad()
 def test_synthesis_network_equals_a_slow_one():
-    network, x = randomise(SynthesisNetwork(SMALL)), noise(2, 7, 8, 16)
+    network, x = randomise(SynthesisNetwork(**SMALL)), noise(2, 7, 8, 16)
     state = network.state_dict()
     first = mean_pool(slow_stage(x, state, "g_encoder_conv1", 2))
     second = mean_pool(slow_stage(first, state, "g_encoder_conv2", 3))
@@ -115,9 +113,9 @@ def test_ordering_network_drops_out_in_training_alone():
 
 def test_network_refuses_a_size_it_cannot_halve_and_widths_that_do_not_fit():
     with pytest.raises(ValueError, match="multiples of 4 pixels and has 3 widths on the way up, not 8x18 and 3"):
-        SynthesisNetwork(replace(SMALL, width=18))
+        SynthesisNetwork(**SMALL | {"width": 18})
     with pytest.raises(ValueError, match="not 8x16 and 2"):
-        SynthesisNetwork(replace(SMALL, decoder=(6, 5)))
+        SynthesisNetwork(**SMALL | {"decoder": (6, 5)})
 
 
 class Answers(torch.nn.Module):

@@ -9,13 +9,12 @@ from bench.parity.fill import fill_network
 from bench.parity.golden import Golden
 from bench.parity.sims import generator
 from bench.parity.verdict import judge
-from models._blocks.segments import Scene
-from models.sims import SimsConfig, SynthesisNetwork
+from models._blocks.semi_parametric import OrderingNetwork, SynthesisNetwork
 
 
 @pytest.fixture(scope="module")
 def golden():
-    network = SynthesisNetwork(SimsConfig(5, Scene(4, (), ()), 64, 128)).eval()
+    network = SynthesisNetwork(5, 64, 128).eval()
     fill_network(network)
     rng = np.random.default_rng(0)
     labels = rng.integers(0, 5, (64, 128)).astype(np.uint8)
@@ -88,8 +87,6 @@ def test_sizes_of_the_ordering_network_are_checked(tmp_path, size):
     meta = {"method": "sims", "kind": "network", "network": "order", "config": {"in_channels": 6, "size": size}}
     arrays = {"input_small": np.zeros((1, 6, 16, 32), np.float32), "out": np.zeros((1, 5), np.float32)}
     with torch.device("meta"):
-        from models.sims import OrderingNetwork
-
         state = OrderingNetwork(5).state_dict()
     meta["state_dict"] = {key: list(value.shape) for key, value in state.items()}
     verdict = judged(tmp_path, meta | {"outputs": ["out"]}, arrays)
