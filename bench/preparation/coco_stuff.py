@@ -81,7 +81,7 @@ def _things(annotations: Path) -> dict[int, Sequence[Thing]]:
         things: dict[int, list[Thing]] = defaultdict(list)
         for image, polygons in filter(None, content["annotations"]):
             things[int(image)].append(polygons)
-        return {int(image["id"]): things[image["id"]] for image in content["images"]}
+        return {image: things[image] for image in (int(row["id"]) for row in content["images"])}
     except (OSError, ValueError, KeyError, TypeError, RecursionError) as error:
         raise UserError(
             f"{annotations} cannot be read as COCO's instance annotations ({type(error).__name__}: {error}); it is "

@@ -24,10 +24,11 @@ def load(path: Path) -> np.ndarray:
         return np.asarray(file)
 
 
-def prepare(name: str, *words: str | Path, processes: int = 0) -> Result:
-    """Run `bench data prepare NAME ...`."""
-    words = ("data", "prepare", name, *words, "--num-workers", str(processes))
-    return CliRunner().invoke(cli, [str(word) for word in words], prog_name="bench")
+def prepare(name: str, *words: str | Path, processes: int | None = 0) -> Result:
+    """Run `bench data prepare NAME ...`; None is for what needs no processes."""
+    workers = () if processes is None else ("--num-workers", processes)
+    command = [str(word) for word in ("data", "prepare", name, *words, *workers)]
+    return CliRunner().invoke(cli, command, prog_name="bench")
 
 
 def contents(folder: Path) -> dict[str, bytes]:
