@@ -13,6 +13,7 @@ import segmenters
 from bench.catalog import Table, resolve
 from bench.cli import COMMANDS
 from bench.datasets import DATASETS
+from bench.preparation import PREPARATIONS
 from metrics import METRICS
 from models import METHODS
 from segmenters import SEGMENTERS
@@ -22,6 +23,7 @@ TABLES: dict[str, tuple[Table, Path, set[str]]] = {
     "metric": (METRICS, Path(metrics.__file__).parent, {"base", "moments", "protocol"}),
     "segmenter": (SEGMENTERS, Path(segmenters.__file__).parent, set()),
     "dataset": (DATASETS, Path(bench.__file__).parent / "datasets", {"base"}),
+    "preparation": (PREPARATIONS, Path(bench.__file__).parent / "preparation", set()),
     "command": (COMMANDS, Path(bench.__file__).parent / "commands", set()),
 }
 

@@ -17,6 +17,7 @@ from PIL import Image as Pillow
 from bench.catalog import UserError
 from bench.datasets.base import Dataset, DatasetSpec, Image, Instances, Item, Labels, Split
 
+UNFINISHED = ".unfinished"  # in a folder that 'bench data prepare' has begun to fill; holds the command to run again
 EXTENSIONS = {".jpg", ".jpeg", ".png", ".ppm", ".bmp", ".tiff", ".webp"}
 R = TypeVar("R")
 
@@ -33,6 +34,14 @@ class Files:
 def folder_of(name: str, root: Path | None) -> Path:
     """Say where a data set lies: in a folder of its name, within `root`, $BENCH_DATA or ./data."""
     return (root or Path(os.environ.get("BENCH_DATA", "data"))) / name
+
+
+def check_finished(folder: Path) -> None:
+    """Refuse a data set whose preparation was stopped half-way."""
+    marker = folder / UNFINISHED
+    if marker.is_file():
+        command = marker.read_text(encoding="utf-8", errors="replace").strip()
+        raise UserError(f"{folder} is half made, prepare was not finished: run '{command}' again.")
 
 
 def natural(path: Path) -> list[tuple[int, str]]:

@@ -54,7 +54,10 @@ ADAPTERS: Mapping[tuple[str, str], str] = {
     ("mcsd/mocd", 'LPIPS_alex_v0.1_with_named-filled_AlexNet_(salt_"alexnet:")'): "bench.parity.perceptual:regions",
     ("fid_inception", "FID-InceptionV3"): "bench.parity.metrics:inception",
 }
-# What goldens without a method are known by: the arrays they list as outputs.
+# What goldens without a method are known by: arrays of which they list at least one as an output.
 FUNCTIONS: Mapping[tuple[str, ...], str] = {
     ("confusion",): "bench.parity.metrics:confusion_matrix",
+    ("merged",): "bench.parity.labels:merged_parts",
+    ("label_reid", "cityscapes_reid"): "bench.parity.labels:renumbered_instances",
+    ("train_ids",): "bench.parity.labels:cityscapes_ids",
 }
