@@ -27,7 +27,10 @@ def to_pixels(images: Tensor) -> Tensor:
 
 
 def resize_as_pil(pixels: Tensor, size: Size, mode: Filter) -> Tensor:
-    """Resize 8-bit values [M, 3, H, W] as PIL does: antialiased, first the width, then the height, each rounded."""
+    """Resize 8-bit values [M, 3, H, W] as PIL does: antialiased, first the width, then the height, each rounded.
+
+    PIL 13 begins with the side that saves more work; the networks' authors had the order of all versions before.
+    """
     whole = pixels.int()
     for axis, length in ((3, size[1]), (2, size[0])):
         if whole.shape[axis] == length:

@@ -98,7 +98,7 @@ class DeepLab(nn.Module):
     def from_files(cls, paths: Sequence[Path]) -> DeepLab:
         """Read the authors' file and freeze the network."""
         (path,) = paths
-        return load_frozen(cls(), read_state(path), path)
+        return load_frozen(cls, read_state(path), path)
 
     def logits(self, inputs: Tensor) -> Tensor:
         """Score every class at an eighth of the size of prepared images: the largest score of three scales."""

@@ -81,7 +81,7 @@ class Drn(nn.Module):
     def from_files(cls, paths: Sequence[Path], arch: str = "drn_d_105", scales: Sequence[float] = (1.0,)) -> Drn:
         """Read the authors' file and freeze the network."""
         (path,) = paths
-        return load_frozen(cls(arch, scales), read_state(path), path)
+        return load_frozen(lambda: cls(arch, scales), read_state(path), path)
 
     def logits(self, inputs: Tensor) -> Tensor:
         """Score every class at an eighth of the size of standardised images, [M, 19, H / 8, W / 8]."""

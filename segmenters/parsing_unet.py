@@ -96,7 +96,7 @@ class DeepFashionUNet(ParsingUNet):
     def from_files(cls, paths: Sequence[Path]) -> DeepFashionUNet:
         """Read a file and freeze the network."""
         (path,) = paths
-        return load_frozen(cls(), read_state(path), path)
+        return load_frozen(cls, read_state(path), path)
 
 
 class CelebAUNet(ParsingUNet):
@@ -110,7 +110,7 @@ class CelebAUNet(ParsingUNet):
     def from_files(cls, paths: Sequence[Path], resize: Literal["nearest", "bicubic"] = "nearest") -> CelebAUNet:
         """Read the authors' file and freeze the network; `resize` of images is nearest in the authors' tester."""
         (path,) = paths
-        return load_frozen(cls(resize), read_state(path), path)
+        return load_frozen(lambda: cls(resize), read_state(path), path)
 
     def forward(self, images: Tensor, size: Size) -> Tensor:
         """Predict the class of every pixel at 512x512, or at `size` where that is another."""

@@ -97,22 +97,21 @@ class UPerNet(nn.Module):
     """Read label maps from images that are resized to several short sides, by the mean of the probabilities."""
 
     def __init__(
-        self, channels: Channels = "rgb", sizes: Sequence[int] = SIZES, decoder: Decoder | None = None
+        self, encoder: Encoder, decoder: Decoder, channels: Channels = "rgb", sizes: Sequence[int] = SIZES
     ) -> None:
         super().__init__()
+        self.num_classes = decoder.num_classes
+        self.encoder, self.decoder = encoder, decoder
         self.channels, self.sizes = channels, tuple(sizes)
-        self.encoder, self.decoder = Encoder(), decoder or Decoder()
-        self.num_classes = self.decoder.num_classes
 
     @classmethod
     def from_files(cls, paths: Sequence[Path], channels: Channels = "rgb", sizes: Sequence[int] = SIZES) -> UPerNet:
         """Read the authors' encoder and decoder, refuse those of the other release, and freeze the network."""
-        encoder, decoder = paths
-        network = cls(channels, sizes)
-        load_frozen(network.encoder, _cleaned(read_state(encoder)), encoder)
-        load_frozen(network.decoder, _cleaned(read_state(decoder)), decoder)
-        check_channels(network.encoder, channels, encoder)
-        return network.eval().requires_grad_(False)
+        first, second = paths
+        encoder = load_frozen(Encoder, _cleaned(read_state(first)), first)
+        check_channels(encoder, channels, first)
+        decoder = load_frozen(Decoder, _cleaned(read_state(second)), second)
+        return cls(encoder, decoder, channels, sizes).eval()
 
     def logits(self, inputs: Tensor) -> Tensor:
         """Score every class at 1/4 of the size of prepared images, [M, C, H / 4, W / 4]."""

@@ -36,7 +36,7 @@ def upernet_scores(golden: Golden) -> list[Comparison]:
     config = golden.config
     _expect(golden, encoder=("resnet101",), decoder=("upernet",), fc_dim=(2048,), pool_scales=([1, 2, 3, 6],))
     classes, width, pooled = (config.whole(name) for name in ("num_class", "fpn_dim", "ppm_channels"))
-    network = golden.build(lambda: upernet.UPerNet(decoder=upernet.Decoder(classes, width, pooled)))
+    network = golden.build(lambda: upernet.UPerNet(upernet.Encoder(), upernet.Decoder(classes, width, pooled)))
     results = []
     for name, part in (("encoder", network.encoder), ("decoder", network.decoder)):
         results += golden.check(part, name)
