@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Generator, Sequence
+from collections.abc import Generator, Iterable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import closing
 from dataclasses import dataclass
+from itertools import islice
 
 import numpy as np
 import torch
@@ -58,7 +60,27 @@ def flipped(item: Item) -> Item:
     )
 
 
-def read_ahead(dataset: Dataset, indices: Sequence[int], workers: int) -> Generator[Item, None, None]:
+def shuffled(
+    dataset: Dataset, size: int, per_epoch: int, steps: range, seed: int, *, flip: bool, workers: int = 0
+) -> Generator[Batch, None, None]:
+    """Make the training batches of these steps; the order of every epoch of `per_epoch` batches is one of its own."""
+
+    def indices() -> Iterator[int]:
+        for step in steps:
+            epoch, position = divmod(step, per_epoch)
+            order = torch.randperm(len(dataset), generator=stream(seed, "order", epoch))
+            yield from order[position * size : (position + 1) * size].tolist()
+
+    with closing(read_ahead(dataset, indices(), workers)) as reading:
+        for step in steps:
+            items = list(islice(reading, size))
+            if flip:
+                turn = torch.rand(size, generator=stream(seed, "flip", step)) < 0.5
+                items = [flipped(item) if t else item for item, t in zip(items, turn.tolist(), strict=True)]
+            yield collate(items, dataset.num_classes)
+
+
+def read_ahead(dataset: Dataset, indices: Iterable[int], workers: int) -> Generator[Item, None, None]:
     """Read items in the order asked for; threads read the next ones while the networks are busy with the last.
 
     Threads are enough, as decoding and resizing let other threads run; with no workers nothing is read ahead.

@@ -19,7 +19,7 @@ from typing import Any, Literal
 import torch
 from torch import Tensor, nn
 
-from bench.batches import Batch, collate, flipped, stream
+from bench.batches import Batch, collate, shuffled, stream
 from bench.catalog import UserError
 from bench.checkpoints import read_checkpoint, write_checkpoint
 from bench.datasets.base import Dataset
@@ -98,17 +98,11 @@ class Trainer:
         return self.steps_per_epoch * (self.recipe.epochs + self.recipe.decay_epochs)
 
     def batches(self) -> Iterator[Batch]:
-        """The batches from the current step on; an epoch's order is a permutation of its own."""
-        size, per_epoch = self.recipe.batch, self.steps_per_epoch
-        for step in range(self.step, self.total_steps):
-            epoch, position = divmod(step, per_epoch)
-            order = torch.randperm(len(self.dataset), generator=stream(self.options.seed, "order", epoch))
-            index = order[position * size : (position + 1) * size].tolist()
-            items = [self.dataset[i] for i in index]
-            if self.recipe.flip:
-                turn = torch.rand(size, generator=stream(self.options.seed, "flip", step)) < 0.5
-                items = [flipped(item) if t else item for item, t in zip(items, turn.tolist(), strict=True)]
-            yield collate(items, self.dataset.num_classes).to(self.options.device)
+        """The batches from the current step on."""
+        steps, recipe = range(self.step, self.total_steps), self.recipe
+        batches = shuffled(self.dataset, recipe.batch, self.steps_per_epoch, steps, self.options.seed, flip=recipe.flip)
+        for batch in batches:
+            yield batch.to(self.options.device)
 
     def train(self, report: Report) -> None:
         """Run to the end, saving after every epoch."""

@@ -21,7 +21,7 @@ from segmenters import SEGMENTERS
 TABLES: dict[str, tuple[Table, Path, set[str]]] = {
     "method": (METHODS, Path(models.__file__).parent, {"base"}),
     "metric": (METRICS, Path(metrics.__file__).parent, {"base", "moments", "protocol"}),
-    "segmenter": (SEGMENTERS, Path(segmenters.__file__).parent, set()),
+    "segmenter": (SEGMENTERS, Path(segmenters.__file__).parent, {"cihp"}),
     "dataset": (DATASETS, Path(bench.__file__).parent / "datasets", {"base"}),
     "preparation": (PREPARATIONS, Path(bench.__file__).parent / "preparation", set()),
     "command": (COMMANDS, Path(bench.__file__).parent / "commands", set()),

@@ -52,12 +52,17 @@ ADAPTERS: Mapping[tuple[str, str], str] = {
     ("scgan", "training_step"): "bench.parity.scgan:training_step",
     ("lpips", 'LPIPS(net="alex",_version="0.1")'): "bench.parity.perceptual:distances",
     ("mcsd/mocd", 'LPIPS_alex_v0.1_with_named-filled_AlexNet_(salt_"alexnet:")'): "bench.parity.perceptual:regions",
+    ("drn", "segmenter"): "bench.parity.segmenters:drn_scores",
+    ("upernet", "segmenter"): "bench.parity.segmenters:upernet_scores",
+    ("celebamask-hq face parser (unet)", "segmenter"): "bench.parity.segmenters:unet_scores",
+    ("deeplabv2 resnet-101 msc", "segmenter"): "bench.parity.segmenters:deeplab_scores",
     ("fid_inception", "FID-InceptionV3"): "bench.parity.metrics:inception",
 }
-# What goldens without a method are known by: arrays of which they list at least one as an output.
+# What goldens without a method are known by: arrays of which they list one as an output, or else fields of the json.
 FUNCTIONS: Mapping[tuple[str, ...], str] = {
     ("confusion",): "bench.parity.metrics:confusion_matrix",
     ("merged",): "bench.parity.labels:merged_parts",
     ("label_reid", "cityscapes_reid"): "bench.parity.labels:renumbered_instances",
     ("train_ids",): "bench.parity.labels:cityscapes_ids",
+    ("imgSizes", "cases"): "bench.parity.segmenters:upernet_sizes",
 }

@@ -141,8 +141,8 @@ class Golden:
         value = self.meta.get(field, default)
         if name is None:
             return value
-        if field == "state_dict" and f"state_dict_{name}" in self.meta:
-            return self.meta[f"state_dict_{name}"]
+        if f"{field}_{name}" in self.meta:
+            return self.meta[f"{field}_{name}"]
         return value.get(name, default) if isinstance(value, dict) else value
 
     def build(self, make: Callable[[], Network]) -> Network:

@@ -13,7 +13,7 @@ UNKNOWN = {"fid_kid_is_public"}  # a formula, held to its peers in tests/metrics
 
 
 def parameters():
-    for folder in ("models", "metrics"):
+    for folder in ("models", "metrics", "segmenters"):
         for path in sorted((GOLDENS / folder).glob("*.json")):
             yield pytest.param(path, id=path.stem, marks=[pytest.mark.slow] if path.stem in SLOW else [])
 
