@@ -4,7 +4,11 @@ import math
 
 import pytest
 
+from bench.cells import CellPlan, effective_protocol
+from bench.method_weights import MethodWeights
 from bench.plan import Cell, content_key
+from metrics.protocol import PROTOCOLS
+from models.scgan import SCGAN
 
 
 def test_a_limited_run_shows_in_the_name_of_the_data():
@@ -40,3 +44,20 @@ def test_every_part_changes_the_key(change):
 def test_a_key_of_something_without_a_fixed_text_is_refused(value):
     with pytest.raises(ValueError, match="content key"):
         content_key({"value": value})
+
+
+@pytest.mark.parametrize(("dataset", "repeats"), [("celebamask-hq", 10), ("ade20k", 1)])
+def test_only_a_network_without_styles_has_its_runs_cut_to_one(dataset, repeats):
+    plan = CellPlan(
+        cell=Cell("scgan", "paper", dataset, "inade2021"),
+        method=SCGAN,
+        config=SCGAN.configs[dataset],
+        weights=MethodWeights(),
+        data=None,
+        dataset=(),
+        fingerprint="",
+        protocol=PROTOCOLS["inade2021"],
+        metrics=(),
+        seed=0,
+    )
+    assert effective_protocol(plan).repeats == repeats
