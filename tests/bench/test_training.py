@@ -219,7 +219,7 @@ def test_trained_weights_measure_and_have_their_hash_on_record(unbroken, tmp_pat
     shown = bench("run", *words, "--weights", f"inade={weights}", "--out", tmp_path)
     assert (shown.exit_code, shown.stderr) == (0, "")
     assert "untrained" not in shown.stdout
-    assert read_json(unbroken / "weights.json")["sha256"] in next((tmp_path / "records").iterdir()).read_text()
+    assert read_json(unbroken / "weights.json")["sha256"] in next((tmp_path / "records").glob("*.json")).read_text()
     assert set(values(tmp_path)) == {("inade", "miou_pd"), ("inade", "acc_pd")}
 
 
