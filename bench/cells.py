@@ -13,6 +13,7 @@ from bench.datasets import DATASETS
 from bench.datasets.base import Dataset, DatasetSpec
 from bench.method_weights import MethodWeights, find_method_weights
 from bench.plan import Cell, Preset, choose_protocol, content_key
+from bench.reference import Photos, choose_photos
 from bench.setting import FeatureNetworks
 from metrics import METRICS
 from metrics.base import MetricSpec
@@ -36,6 +37,7 @@ class CellPlan:
     protocol: Protocol
     metrics: tuple[MetricSpec, ...]
     seed: int
+    photos: Photos | None  # None: no metric compares with real ones
 
     @property
     def num_layouts(self) -> int:
@@ -65,7 +67,8 @@ class CellPlan:
                 "choices": flatten(self.protocol),
                 "metric": metric.name,
                 "version": metric.version,
-                "networks": [networks.sha256(name) for name in metric.needs],
+                "networks": [networks.sha256(name) for name in metric.weights(self.protocol)],
+                "photos": self.photos.fingerprint if self.photos is not None and metric.photos else "",
                 "device": str(networks.device) if metric.name in MACHINE_METRICS else "",
                 "seed": self.seed,
             }
@@ -142,6 +145,9 @@ def plan_cells(wishes: Wishes, data_root: Path | None, weights_root: Path) -> li
             for spec in specs
         ]
         fingerprint = dataset.fingerprint()
+        photos = None
+        if any(metric.photos for metric in metrics):
+            photos = choose_photos(data, protocol.fid, (dataset, fingerprint), data_root, weights_root)
         plans += [
             CellPlan(
                 Cell(spec.name, preset, name, protocol.name, limit),
@@ -154,6 +160,7 @@ def plan_cells(wishes: Wishes, data_root: Path | None, weights_root: Path) -> li
                 protocol,
                 metrics,
                 wishes.seed,
+                photos,
             )
             for spec, config, weights in found
         ]

@@ -37,6 +37,7 @@ class Outcome:
     runs: Runs = field(default_factory=dict)
     reason: str = ""
     counts: Mapping[str, int] = field(default_factory=dict)  # what the values were measured on
+    intervals: Mapping[str, tuple[float, float]] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -109,8 +110,7 @@ class Evaluation:
         return CellSetting(
             effective_protocol(plan),
             plan.data,
-            plan.dataset,
-            self.data_root,
+            plan.photos,
             plan.num_layouts,
             self.networks,
             self.cache,
@@ -181,7 +181,13 @@ def _computed(metric: Metric, num_layouts: int) -> Outcome:
         return Outcome(reason=f"{infinite[0]} is not a finite number")
     images = "images of each" if metric.view.vary == "image" else "images of every region"
     return Outcome(
-        runs, counts={"label maps": len(chosen_layouts(metric.view, num_layouts)), images: metric.view.samples}
+        runs,
+        counts={
+            "label maps": len(chosen_layouts(metric.view, num_layouts)),
+            images: metric.view.samples,
+            **metric.counts(),
+        },
+        intervals=metric.intervals(),
     )
 
 
@@ -202,6 +208,7 @@ def record_of(plan: CellPlan, spec: MetricSpec, key: str, outcome: Outcome, prov
             values={column: fmean(values) for column, values in outcome.runs.items()},
             runs={column: values for column, values in outcome.runs.items() if len(values) > 1},
             counts=outcome.counts,
+            intervals=outcome.intervals,
             **about,
         )
     return Record(

@@ -36,33 +36,42 @@ class InceptionScore(Metric):
 
     def update(self, samples: Samples) -> None:
         """Add every run's images to their parts."""
-        logits = self.network.logits(samples.once(self.network)).detach().cpu().double()
-        logs = samples.per_layout(logits.log_softmax(1)).movedim(1, 0)  # [R, N, C]
-        split = self.split[samples.index.cpu()]
-        self.sums["count"].index_add_(0, split, torch.ones(len(split), dtype=torch.float64))
-        self.sums["certainty"].index_add_(1, split, (logs.exp() * logs).sum(2))
-        self.sums["probability"].index_add_(1, split, logs.exp())
+        logits = samples.per_layout(self.network.logits(samples.once(self.network))).detach().cpu()  # [N, R, C]
+        sums = part_sums(logits.movedim(1, 0), self.split[samples.index.cpu()], len(self.sums["count"]))
+        for name, value in zip(self.sums, sums, strict=True):
+            self.sums[name] += value
 
     def compute(self) -> dict[str, list[float]]:
         """Average the parts' scores of every run."""
-        return {"is": self._scores().mean(1).tolist()}
+        return {"is": part_scores(*self.sums.values()).mean(1).tolist()}
 
     def intervals(self) -> dict[str, tuple[float, float]]:
         """Resample the parts, where there are several."""
-        scores = self._scores().mean(0)
+        scores = part_scores(*self.sums.values()).mean(0)
         return {"is": bootstrap(scores)} if len(scores) > 1 else {}
 
-    def _scores(self) -> Tensor:
-        """Score every part of every run, [R, S]."""
-        count = self.sums["count"]
-        if not count.all():
-            raise ValueError(
-                f"IS needs an image in each of {len(count)} parts and has {int(count.sum())}; "
-                "set inception_score.splits lower."
-            )
-        mean = self.sums["probability"] / count[:, None]  # [R, S, C]
-        scores: Tensor = (self.sums["certainty"] / count - torch.special.xlogy(mean, mean).sum(2)).exp()
-        return scores
+
+def part_sums(logits: Tensor, split: Tensor, splits: int) -> tuple[Tensor, Tensor, Tensor]:
+    """Count the images of every part [S], and sum p log p [R, S] and p [R, S, C], for logits [R, N, C]."""
+    logs = logits.double().log_softmax(2)
+    probability = logs.exp()
+    runs, _, classes = logits.shape
+    count = torch.bincount(split, minlength=splits).double()
+    certainty = torch.zeros(runs, splits, dtype=torch.float64).index_add_(1, split, (probability * logs).sum(2))
+    total = torch.zeros(runs, splits, classes, dtype=torch.float64).index_add_(1, split, probability)
+    return count, certainty, total
+
+
+def part_scores(count: Tensor, certainty: Tensor, probability: Tensor) -> Tensor:
+    """Score every part of every run by those sums, [R, S]."""
+    if not count.all():
+        raise ValueError(
+            f"IS needs an image in each of {len(count)} parts and has {int(count.sum())}; "
+            "set inception_score.splits lower."
+        )
+    mean = probability / count[:, None]  # [R, S, C]
+    scores: Tensor = (certainty / count - torch.special.xlogy(mean, mean).sum(2)).exp()
+    return scores
 
 
 def split_of(images: int, splits: int) -> Tensor:

@@ -44,6 +44,7 @@ class Gaussian:
     mean: Tensor  # [D] float64
     covariance: Tensor  # [D, D] float64, symmetric
     count: int | None  # None: imported statistics do not say
+    stored_factor: Tensor | None = None  # read from a file, where `factor` has been computed before
 
     @cached_property
     def factor(self) -> Tensor:
@@ -52,6 +53,8 @@ class Gaussian:
         By Cholesky with pivots, a fifteenth of the work of an eigen-decomposition. N images span N - 1 directions; that
         bound, and an end where only rounding is left, keep out columns that are noise, whose lengths would add up.
         """
+        if self.stored_factor is not None:
+            return self.stored_factor
         diagonal = self.covariance.diagonal()
         noise = len(diagonal) * _EPSILON * float((diagonal + self.mean.square()).max())
         if float(diagonal.max()) <= noise:

@@ -39,9 +39,11 @@ ADAPTERS: Mapping[tuple[str, str], str] = {
     ("dscgan", ""): "bench.parity.dscgan:regulariser",
     ("lpips", 'LPIPS(net="alex",_version="0.1")'): "bench.parity.perceptual:distances",
     ("mcsd/mocd", 'LPIPS_alex_v0.1_with_named-filled_AlexNet_(salt_"alexnet:")'): "bench.parity.perceptual:regions",
-    ("fid_inception", "FID-InceptionV3"): "bench.parity.metrics:inception",
+    ("fid_inception", "FID-InceptionV3"): "bench.parity.inception:fid",
+    ("torchvision_inception_legacy_fid", "torchvision_inception_v3_trunk"): "bench.parity.inception:torchvision",
 }
-# What goldens without a method are known by: the arrays they list as outputs.
+# What goldens without a method are known by: the arrays they list as outputs, or, without any, their file's name.
 FUNCTIONS: Mapping[tuple[str, ...], str] = {
     ("confusion",): "bench.parity.metrics:confusion_matrix",
+    ("fid_kid_is_public",): "bench.parity.distances:feature_distances",
 }

@@ -69,7 +69,7 @@ def judge(path: Path, name: str, folder: Path) -> Verdict:
 def _adapter_of(golden: Golden) -> str | None:
     if golden.method:
         return ADAPTERS.get((golden.method, golden.network))
-    return FUNCTIONS.get(tuple(golden.names("outputs")))
+    return FUNCTIONS.get(tuple(golden.names("outputs")) or (golden.path.stem,))
 
 
 def _replayed(golden: Golden, place: str) -> list[Comparison]:
