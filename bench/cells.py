@@ -147,7 +147,7 @@ def plan_cells(wishes: Wishes, data_root: Path | None, weights_root: Path) -> li
         fingerprint = dataset.fingerprint()
         photos = None
         if any(metric.photos for metric in metrics):
-            photos = choose_photos(data, protocol.fid, (dataset, fingerprint), data_root, weights_root)
+            photos = choose_photos(data, protocol.fid, data_root, weights_root, (dataset, fingerprint))
         plans += [
             CellPlan(
                 Cell(spec.name, preset, name, protocol.name, limit),

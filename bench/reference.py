@@ -19,7 +19,7 @@ from bench.batches import collate, read_ahead
 from bench.catalog import UserError
 from bench.datasets.base import Dataset, DatasetSpec
 from bench.files import sha256_of, whole_file
-from bench.moment_files import UNREADABLE
+from bench.moment_files import UNREADABLE, read_moments, write_moments
 from bench.plan import content_key
 from bench.progress import Reporter
 from metrics.base import Extractor
@@ -29,6 +29,7 @@ from metrics.protocol import FidChoices, FidMode
 T = TypeVar("T")
 Arrays = Mapping[str, Any]
 VERSION = 2  # raise it whenever features may move
+INCEPTION_FEATURES = 2048
 _BATCH, _BLOCK = 16, 1024  # images per run of the network; rows per sum, whatever the batches were
 
 
@@ -58,14 +59,18 @@ class Photos:
 
 
 def choose_photos(
-    spec: DatasetSpec, choices: FidChoices, drawn: tuple[Dataset, str], data_root: Path | None, weights_root: Path
+    spec: DatasetSpec,
+    choices: FidChoices,
+    data_root: Path | None,
+    weights_root: Path,
+    val: tuple[Dataset, str] | None = None,
 ) -> Photos:
-    """Find the photos that a protocol names; `drawn` is the val split with its fingerprint, which is slow to take."""
+    """Find the photos that a protocol names; `val` is that split with its fingerprint, which is slow to take again."""
     if choices.real_split == "imported":
         path = find_imported(spec.name, choices.mode, weights_root)
         return Photos(f"{spec.name}, imported", sha256_of(path), imported=path)
-    if choices.real_split == "val":
-        dataset, fingerprint = drawn
+    if choices.real_split == "val" and val is not None:
+        dataset, fingerprint = val
     else:
         dataset = spec.open(choices.real_split, data_root)
         fingerprint = dataset.fingerprint()
@@ -88,6 +93,19 @@ def find_imported(dataset: str, mode: FidMode, weights_root: Path) -> Path:
             f"fid.real_split=imported needs statistics of {dataset} at {path}: bring them there with "
             f"`bench data reference {dataset} --set fid.mode={mode} --import FILE`."
         )
+    return path
+
+
+def import_moments(source: Path, count: int | None, dataset: str, mode: FidMode, weights_root: Path) -> Path:
+    """Put statistics of others where `fid.real_split=imported` looks for them; the file's own count comes first."""
+    gaussian = read_moments(source)
+    if len(gaussian.mean) != INCEPTION_FEATURES:
+        raise UserError(
+            f"{source} is of {len(gaussian.mean)} features, and Inception has {INCEPTION_FEATURES}: "
+            "make the statistics with the network's last pooled features."
+        )
+    path = imported_path(dataset, mode, weights_root)
+    write_moments(path, Gaussian(gaussian.mean, gaussian.covariance, gaussian.count or count))
     return path
 
 
