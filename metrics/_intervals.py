@@ -22,9 +22,10 @@ def bootstrap(terms: Tensor) -> tuple[float, float]:
     """
     generator = torch.Generator().manual_seed(0)
     terms = terms.double()
+    step = max(1, _BLOCK // len(terms))
     means = []
-    for _ in range(0, _RESAMPLED, step := max(1, _BLOCK // len(terms))):
-        drawn = torch.randint(len(terms), (step, len(terms)), generator=generator)
+    for start in range(0, _RESAMPLED, step):
+        drawn = torch.randint(len(terms), (min(step, _RESAMPLED - start), len(terms)), generator=generator)
         means.append(terms[drawn].mean(1))
-    low, high = torch.cat(means)[:_RESAMPLED].quantile(torch.tensor([0.025, 0.975], dtype=torch.float64)).tolist()
+    low, high = torch.cat(means).quantile(torch.tensor([0.025, 0.975], dtype=torch.float64)).tolist()
     return low, high
