@@ -40,6 +40,7 @@ class Outcome:
     reason: str = ""
     counts: Mapping[str, int] = field(default_factory=dict)  # what the values were measured on
     tables: Tables = field(default_factory=dict)  # what is kept beside the record
+    intervals: Mapping[str, tuple[float, float]] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -115,8 +116,7 @@ class Evaluation:
         return CellSetting(
             effective_protocol(plan),
             plan.data,
-            plan.dataset,
-            self.data_root,
+            plan.photos,
             plan.num_layouts,
             self.networks,
             self.cache,
@@ -189,7 +189,12 @@ def _computed(metric: Metric, num_layouts: int) -> Outcome:
     images = "images of each" if metric.view.vary == "image" else "images of every region"
     return Outcome(
         runs,
-        counts={"label maps": len(chosen_layouts(metric.view, num_layouts)), images: metric.view.samples},
+        counts={
+            "label maps": len(chosen_layouts(metric.view, num_layouts)),
+            images: metric.view.samples,
+            **metric.counts(),
+        },
+        intervals=metric.intervals(),
         tables={name: table.numpy() for name, table in metric.tables().items()},
     )
 
@@ -211,6 +216,7 @@ def record_of(plan: CellPlan, spec: MetricSpec, key: str, outcome: Outcome, prov
             values={column: fmean(values) for column, values in outcome.runs.items()},
             runs={column: values for column, values in outcome.runs.items() if len(values) > 1},
             counts=outcome.counts,
+            intervals=outcome.intervals,
             **about,
         )
     return Record(

@@ -57,10 +57,18 @@ WEIGHT_FILES: dict[str, WeightFile] = {
         _feature(
             "inception_fid",
             "pt_inception-2015-12-05-6726825d.pth",
-            "FID",
+            "FID, KID, IS, precision and recall",
             "6726825d0af5f729cebd5821db510b11b1cfad8faad88a03f1befd49fb9129b2",
             "Apache-2.0",
             "https://github.com/mseitzer/pytorch-fid/releases/download/fid_weights/pt_inception-2015-12-05-6726825d.pth",
+        ),
+        _feature(
+            "inception_torchvision",
+            "inception_v3_google-0cc3c7bd.pth",
+            "FID as before 2019-05-27 (fid.mode=torchvision), IS of SC-GAN",
+            "0cc3c7bd75056d25e46cba549dc184522069b81e9787eff6df84f397bd52a5ef",
+            _LICENCE_HUB,
+            f"{_HUB}/inception_v3_google-0cc3c7bd.pth",
         ),
         _feature(
             "alexnet",
