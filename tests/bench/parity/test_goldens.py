@@ -7,8 +7,7 @@ import pytest
 from bench.parity.verdict import judge
 
 GOLDENS = Path(__file__).parents[2] / "goldens"
-SLOW = {"vspade_training_step", "groupdnet_train_step"}
-UNKNOWN = {"fid_kid_is_public"}  # a formula, held to its peers in tests/metrics
+SLOW = {"vspade_training_step", "groupdnet_train_step", "fid_kid_is_public"}
 
 
 def parameters():
@@ -20,5 +19,5 @@ def parameters():
 @pytest.mark.parametrize("path", list(parameters()))
 def test_golden_is_reproduced(path):
     verdict = judge(path, path.stem, GOLDENS)
-    assert verdict.status == ("unknown" if path.stem in UNKNOWN else "ok"), verdict.detail
-    assert path.stem in UNKNOWN or verdict.compared > 3
+    assert verdict.status == "ok", verdict.detail
+    assert verdict.compared > 3
