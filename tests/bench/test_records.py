@@ -27,6 +27,16 @@ def test_floats_read_back_to_the_last_bit(value):
     assert Record.from_json(record.to_json()).runs["fid"][0].hex() == value.hex()
 
 
+def test_intervals_read_back_and_records_from_before_them_have_none():
+    record = replace(done(fid=1.5), intervals={"fid": (1.25, 1 / 3)})
+    assert Record.from_json(record.to_json()) == record
+    fields = json.loads(record.to_json())
+    del fields["intervals"]
+    assert Record.from_json(json.dumps(fields)) == done(fid=1.5)
+    with pytest.raises(ValueError, match="fid is not a finite number"):
+        replace(record, intervals={"fid": (1.0, math.nan)})
+
+
 def test_the_file_has_sorted_keys():
     fields = json.loads(done(b=1.0, a=2.0).to_json())
     assert list(fields) == sorted(fields)

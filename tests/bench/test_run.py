@@ -260,4 +260,4 @@ def test_damaged_reference_statistics_are_made_again(tmp_path, damage):
     assert measure(tmp_path, *words, methods="truth").exit_code == 0
     assert values(tmp_path) == before
     with np.load(path) as arrays:
-        assert set(arrays.files) == {"count", "sum", "outer"}
+        assert set(arrays.files) == {"mu", "sigma", "count", "factor", "features"}
