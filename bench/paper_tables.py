@@ -104,7 +104,7 @@ class PaperTable:
         record = self.measured(row, dataset, column)
         if printed.rounding and record is not None:
             ours = printed.rounded(record.values[column.key], column.decimals)
-        note = _joined(ROUNDING[printed.rounding], printed.note)
+        note = _joined(measured.note, _joined(ROUNDING[printed.rounding], printed.note))
         return Number(digits(float(ours - printed.number), column.decimals, "+"), note=note)
 
     def _notes(self, values: Values, rows: Sequence[Row]) -> tuple[str, ...]:

@@ -49,6 +49,8 @@ class Record:
     columns: tuple[str, ...] = ()  # the column keys that stay blank, where there are no values
     counts: Mapping[str, int] = field(default_factory=dict)  # what was measured: {"layouts": 500, "images": 5000}
     note: str = ""  # shown below every table that shows the record
+    networks: Mapping[str, str] = field(default_factory=dict)  # that looked at images -> hash, and who vouches for it
+    doubts: tuple[str, ...] = ()  # shown beside the number in every table
 
     def __post_init__(self) -> None:
         if self.status not in get_args(Status):
@@ -74,7 +76,8 @@ class Record:
         if not isinstance(fields, dict) or not {"cell", "provenance"} <= fields.keys():
             raise ValueError("it holds no cell and provenance")
         cell, provenance = Cell(**fields.pop("cell")), Provenance(**fields.pop("provenance"))
-        return cls(cell=cell, provenance=provenance, columns=tuple(fields.pop("columns")), **fields)
+        columns, doubts = tuple(fields.pop("columns")), tuple(fields.pop("doubts", ()))
+        return cls(cell=cell, provenance=provenance, columns=columns, doubts=doubts, **fields)
 
 
 class RecordStore:

@@ -18,7 +18,7 @@ from bench.datasets.base import Dataset, DatasetSpec
 from bench.files import whole_file
 from bench.plan import content_key
 from bench.progress import Reporter
-from bench.weight_files import verified
+from bench.weight_files import verified, voucher
 from metrics._alexnet import AlexNet
 from metrics._inception import FIDInception
 from metrics._paperdolls import PaperdollsFeatures
@@ -43,6 +43,11 @@ class FeatureNetworks:
         if weights not in self._hashes:
             self._hashes[weights] = verified(weights, self.weights_root, allow_unknown=self.allow_unknown)[1]
         return self._hashes[weights]
+
+    def described(self, weights: str) -> str:
+        """Hash of a weight file, and who vouches for it, as records say it."""
+        sha256 = self.sha256(weights)
+        return f"{sha256} ({voucher(weights, self.weights_root, sha256)})"
 
     def _load(self, key: str, weights: str, read: Callable[[Path], torch.nn.Module]) -> Any:  # noqa: ANN401
         if key not in self._loaded:

@@ -151,3 +151,4 @@ class MetricSpec:
     build: Callable[[Setting], Metric | Probe]
     needs: tuple[str, ...] = ()  # feature networks; the metric is the default one only where they are at hand
     of_constant: float | None = None  # the value, by definition, of a method that draws one image per layout
+    doubt: Callable[[Mapping[str, float]], str] = lambda values: ""  # what must be said of these values; "": nothing
