@@ -166,7 +166,7 @@ def _measured_lines(paper: PaperTable) -> list[list[str]]:
     for place in paper.places():
         number = paper.number(*place[:3])
         mean, spread = exact(paper.measured(*place[:3]), place[2].key) if number.text else ("", "")
-        lines.append([*_start(paper.table, place), mean, spread, number.note])
+        lines.append([*_start(paper.table, place), mean, spread, "" if number.text else number.note])
     return lines
 
 

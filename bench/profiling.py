@@ -134,7 +134,8 @@ def _conditions(device: torch.device) -> str:
     if device.type != "cuda":
         return f"float32, threads: {torch.get_num_threads()}"
     cudnn = torch.backends.cudnn.version()  # type: ignore[no-untyped-call]
-    return f"float32, TF32 off, cudnn.benchmark off, channels_last, CUDA {torch.version.cuda}, cuDNN {cudnn}, clocks as found"
+    libraries = f"CUDA {torch.version.cuda}, cuDNN {cudnn}"
+    return f"float32, TF32 off, cudnn.benchmark off, channels_last, {libraries}, clocks as found"
 
 
 def measure(
