@@ -1,97 +1,14 @@
 """`bench weights fetch` against a server of its own."""
 
 import errno
-import hashlib
-import http.server
 import os
-import threading
 from dataclasses import replace
 
 import pytest
-from click.testing import CliRunner
+from file_server import CONTENT, OTHER, SHA256, files_below
 
 from bench import downloads, weight_files
-from bench.cli import cli
-from bench.weight_files import WEIGHT_FILES, WeightFile
-
-CONTENT = b"PK" + bytes(range(256)) * 2000  # more than one block
-OTHER = b"PK" + bytes(reversed(range(256))) * 2000
-SHA256 = hashlib.sha256(CONTENT).hexdigest()
-CUT = 300_000  # bytes after which a first answer ends
-
-
-def run(*words):
-    return CliRunner().invoke(cli, ["weights", *map(str, words)], prog_name="bench")
-
-
-class Handler(http.server.BaseHTTPRequestHandler):
-    """Serve what the test put in place, by the rules of its name."""
-
-    def do_GET(self):
-        asked = self.headers.get("Range")
-        self.server.requests.append((self.path, asked))
-        content, version = self.server.content, self.server.version
-        if self.path == "/absent.pth":
-            self.send_error(404)
-            return
-        whole = not asked or self.path == "/ignores.pth" or self.headers.get("If-Range") != version
-        start = 0 if whole else int(asked.removeprefix("bytes=").removesuffix("-"))
-        if start >= len(content):
-            self.send_error(416)
-            return
-        self.send_response(200 if whole else 206)
-        if not whole:
-            first = start + 1 if self.path == "/shifted.pth" else start
-            self.send_header("Content-Range", f"bytes {first}-{len(content) - 1}/{len(content)}")
-        if version:
-            self.send_header("ETag", version)
-        self.send_header("Content-Length", str(len(content) - start))
-        self.end_headers()
-        cut = whole and self.path != "/good.pth" and len(self.server.requests) == 1
-        self.wfile.write(content[start : CUT if cut else None])
-
-    def log_message(self, *_):
-        pass
-
-
-@pytest.fixture
-def server(monkeypatch):
-    monkeypatch.setenv("no_proxy", "127.0.0.1")
-    with http.server.ThreadingHTTPServer(("127.0.0.1", 0), Handler) as served:
-        served.requests, served.content, served.version = [], CONTENT, '"one"'
-        thread = threading.Thread(target=served.serve_forever, kwargs={"poll_interval": 0.01})
-        thread.start()
-        yield served
-        served.shutdown()
-        thread.join()
-
-
-@pytest.fixture
-def known(server, monkeypatch):
-    """Enter a file into the table of known ones."""
-
-    def enter(file="good.pth", sha256=SHA256, name="tiny"):
-        url = f"http://127.0.0.1:{server.server_port}/{file}"
-        about = {"kind": "features", "use": "tests", "origin": "the tests", "licence": "none"}
-        monkeypatch.setitem(WEIGHT_FILES, name, WeightFile(name, f"features/{file}", sha256=sha256, url=url, **about))
-        return url
-
-    return enter
-
-
-@pytest.fixture
-def fetch(tmp_path):
-    return lambda *words: run("fetch", *words, "--weights-root", tmp_path)
-
-
-@pytest.fixture
-def place(tmp_path):
-    """Where good.pth belongs."""
-    return tmp_path / "features" / "good.pth"
-
-
-def files_below(folder):
-    return sorted(path.name for path in folder.rglob("*") if path.is_file())
+from bench.weight_files import WEIGHT_FILES
 
 
 def test_a_fetched_file_lies_where_the_suite_looks_for_it(known, fetch, place, tmp_path):
@@ -166,83 +83,6 @@ def test_the_progress_of_a_download_adds_up(known, tmp_path):
     assert sum(count for count, _ in heard) == len(CONTENT)
     assert {total for _, total in heard} == {len(CONTENT)}
     assert len(heard) > 2
-
-
-# Going on
-
-
-def test_a_download_that_was_cut_off_goes_on_where_it_was(known, server, fetch, tmp_path):
-    known("cut.pth")
-    done = fetch("tiny")
-    assert done.exit_code == 2
-    assert f"the connection ended after {CUT} of {len(CONTENT)} bytes" in done.stderr
-    assert "Run the command again" in done.stderr
-    assert files_below(tmp_path) == ["cut.pth.part", "cut.pth.part.version"]
-    assert fetch("tiny").exit_code == 0
-    assert server.requests == [("/cut.pth", None), ("/cut.pth", f"bytes={CUT}-")]
-    assert (tmp_path / "features" / "cut.pth").read_bytes() == CONTENT
-    assert files_below(tmp_path) == ["cut.pth"]
-
-
-def test_the_progress_of_a_second_attempt_starts_where_the_first_ended(known, fetch, tmp_path):
-    known("cut.pth")
-    fetch("tiny")
-    heard = []
-    weight_files.fetch("tiny", tmp_path, lambda count, total: heard.append((count, total)))
-    assert heard[0] == (CUT, len(CONTENT))
-    assert sum(count for count, _ in heard) == len(CONTENT)
-
-
-def test_a_server_that_knows_no_ranges_sends_the_whole_file_again(known, server, fetch, tmp_path):
-    known("ignores.pth", sha256=None)
-    assert fetch("tiny").exit_code == 2
-    assert fetch("tiny").exit_code == 0
-    assert server.requests[1][1] == f"bytes={CUT}-"
-    assert (tmp_path / "features" / "ignores.pth").read_bytes() == CONTENT
-
-
-def test_halves_of_two_versions_are_not_put_together(known, server, fetch, tmp_path):
-    known("cut.pth", sha256=None)
-    assert fetch("tiny").exit_code == 2
-    server.content, server.version = OTHER, '"two"'
-    assert fetch("tiny").exit_code == 0
-    assert (tmp_path / "features" / "cut.pth").read_bytes() == OTHER
-
-
-def test_a_server_that_names_no_version_is_asked_for_the_whole_file(known, server, fetch, tmp_path):
-    known("cut.pth", sha256=None)
-    server.version = ""
-    done = fetch("tiny")
-    assert "Run the command again" not in done.stderr
-    assert fetch("tiny").exit_code == 0
-    assert server.requests[1] == ("/cut.pth", None)
-    assert (tmp_path / "features" / "cut.pth").read_bytes() == CONTENT
-
-
-def test_a_beginning_that_is_longer_than_the_file_is_given_up(known, server, fetch, place):
-    known()
-    place.parent.mkdir()
-    place.with_name("good.pth.part").write_bytes(CONTENT + b"!")
-    place.with_name("good.pth.part.version").write_text('"one"')
-    assert fetch("tiny").exit_code == 0
-    assert place.read_bytes() == CONTENT
-    assert [asked for _, asked in server.requests] == [f"bytes={len(CONTENT) + 1}-", None]
-
-
-def test_other_bytes_than_those_asked_for_are_refused(known, fetch, tmp_path):
-    known("shifted.pth")
-    assert fetch("tiny").exit_code == 2
-    assert f"asked for the bytes from {CUT} on and sent others" in fetch("tiny").stderr
-    assert "shifted.pth" not in files_below(tmp_path)
-
-
-def test_a_damaged_beginning_is_found_by_the_hash_and_not_used_again(known, fetch, tmp_path):
-    known("cut.pth")
-    fetch("tiny")
-    (tmp_path / "features" / "cut.pth.part").write_bytes(b"PK" + bytes(CUT - 2))
-    assert "sent another file than expected" in fetch("tiny").stderr
-    assert fetch("tiny").exit_code == 0
-    assert (tmp_path / "features" / "cut.pth").read_bytes() == CONTENT
 
 
 # First use
