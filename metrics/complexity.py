@@ -70,11 +70,13 @@ class Seconds(Probe):
         A GPU is timed by its own events, everything else by the wall clock.
         """
         with torch.inference_mode():
-            if _device(network).type == "cuda":
+            device = _device(network).type
+            if device == "cuda":
                 times, share = _cuda_times(run, 100 * self.rounds), {}
             else:
-                times, cpu = _wall_times(run, 5 * self.rounds)
-                share = {"cpu_share": cpu / sum(times)}
+                synchronize = torch.mps.synchronize if device == "mps" else lambda: None
+                times, cpu = _wall_times(run, 5 * self.rounds, synchronize)
+                share = {"cpu_share": cpu / sum(times)} if device == "cpu" else {}
         tenths = statistics.quantiles(times, n=10, method="inclusive")
         spread = {"seconds_p10": tenths[0], "seconds_p90": tenths[-1]}
         return {"seconds": statistics.median(times), **spread, "calls": len(times), **share}
@@ -92,14 +94,16 @@ def _cuda_times(run: Run, repeats: int, warm_up: int = 10) -> list[float]:
     return [start.elapsed_time(end) / 1000 for start, end in itertools.pairwise(marks)]  # from milliseconds
 
 
-def _wall_times(run: Run, repeats: int, warm_up: int = 2) -> tuple[list[float], float]:
+def _wall_times(run: Run, repeats: int, synchronize: Callable[[], None], warm_up: int = 2) -> tuple[list[float], float]:
     """Return also the CPU time of this thread in the same span; with several threads it is the one that waits."""
     for _ in range(warm_up):
         run()
     times, cpu = [], 0.0
+    synchronize()
     for _ in range(repeats):
         start, cpu_start = time.perf_counter(), time.thread_time()
         run()
+        synchronize()
         cpu += time.thread_time() - cpu_start
         times.append(time.perf_counter() - start)
     return times, cpu

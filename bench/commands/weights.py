@@ -86,8 +86,8 @@ def cells_without_release() -> list[tuple[str, str]]:
         (row.method, dataset.removesuffix("2")): None
         for table in map(published.published_table, published.table_files())
         for row in table.rows
-        for (dataset, _), printed in zip(table.places, row.values, strict=True)
-        if row.method in METHODS and not printed.absent
+        for dataset, _ in table.places
+        if row.method in METHODS
     }
     released = {tuple(name.split("/")[:2]) for name in WEIGHT_FILES}
     return sorted((cell for cell in cells if cell not in released), key=lambda cell: list(METHODS).index(cell[0]))
@@ -184,15 +184,17 @@ def fetch_files(names: Sequence[str], everything: bool, weights_root: Path) -> N
     by_hand = [
         name for name in wanted if WEIGHT_FILES[name].click and WEIGHT_FILES[name].state(weights_root) == "missing"
     ]
-    failures = []
+    found, failures = [], []
     with progress_bar() as progress:
         for name in dict.fromkeys(wanted):
             if name in by_hand:
                 continue
             try:
-                click.echo(_said(_fetched(name, weights_root, progress)))
+                found.append(_fetched(name, weights_root, progress))
             except UserError as error:
                 failures.append(f"error: {error}")
+    for fetched in found:
+        click.echo(_said(fetched))
     for line in [*failures, *_where_to_click(by_hand, weights_root)]:
         click.echo(line, err=True)
     if failures or by_hand:

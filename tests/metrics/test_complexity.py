@@ -169,6 +169,15 @@ def test_a_gpu_is_timed_by_its_events(monkeypatch):
     assert "cpu_share" not in measured
 
 
+def test_other_devices_are_waited_for_and_their_times_not_held_against_the_cpu(monkeypatch):
+    clock = Clock(monkeypatch)
+    monkeypatch.setattr(complexity, "_device", lambda network: torch.device("mps"))
+    monkeypatch.setattr(torch.mps, "synchronize", lambda: clock.spend(wall=2.0, cpu=0.0))
+    measured = Seconds().measure(nn.Identity(), lambda: clock.spend(wall=1.0, cpu=1.0))
+    assert measured["seconds"] == 3.0
+    assert "cpu_share" not in measured
+
+
 def test_memory_of_a_cpu_is_not_claimed():
     assert Memory().measure(nn.Linear(2, 2), lambda: None) == {}
 
