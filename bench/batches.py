@@ -25,17 +25,26 @@ class Batch:
 
     layout: Layout
     images: Tensor  # [N, 3, H, W] in [-1, 1]
+    stored_labels: tuple[Tensor, ...] = ()  # N label maps [h, w] uint8 at the size of their files; () = as the layout's
 
     def to(self, device: torch.device) -> Batch:
-        """Move to a device."""
-        return Batch(self.layout.to(device), self.images.to(device))
+        """Move to a device, all but the stored label maps, which few need."""
+        return Batch(self.layout.to(device), self.images.to(device), self.stored_labels)
+
+    def repeated(self, times: int) -> Batch:
+        """Take each layout `times` times in a row."""
+        stored = tuple(labels for labels in self.stored_labels for _ in range(times))
+        return Batch(self.layout.repeated(times), self.images.repeat_interleave(times, 0), stored)
 
 
 def collate(items: Sequence[Item], num_classes: int) -> Batch:
     """Stack items."""
     labels = torch.from_numpy(np.stack([item.labels for item in items]).astype(np.int64))
     instances = torch.from_numpy(np.stack([item.instances for item in items]).astype(np.int64))
-    return Batch(Layout(labels, instances, num_classes), photos_to_tensor([item.image for item in items]))
+    stored = tuple(torch.from_numpy(item.stored_labels) for item in items if item.stored_labels is not None)
+    sources = [item.source for item in items if item.source is not None]
+    layout = Layout(labels, instances, num_classes, photos_to_tensor(sources) if sources else None)
+    return Batch(layout, photos_to_tensor([item.image for item in items]), stored)
 
 
 def flipped(item: Item) -> Item:
@@ -45,6 +54,7 @@ def flipped(item: Item) -> Item:
         np.ascontiguousarray(item.labels[:, ::-1]),
         np.ascontiguousarray(item.instances[:, ::-1]),
         np.ascontiguousarray(item.image[:, ::-1]),
+        source=None if item.source is None else np.ascontiguousarray(item.source[:, ::-1]),
     )
 
 

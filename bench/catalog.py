@@ -34,4 +34,8 @@ def methods() -> dict[str, tuple[str, str]]:
     """List what can draw images: the methods of the papers, and the truth of the built-in data."""
     from models import METHODS
 
-    return {**METHODS, "truth": ("bench.truth:TRUTH", "new appearances drawn as the built-in data draws them")}
+    return {
+        **METHODS,
+        "truth": ("bench.truth:TRUTH", "new appearances drawn as the built-in data draws them"),
+        "real": ("bench.real:REAL", "the photos of the data set: the upper reference of every score"),
+    }

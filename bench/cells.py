@@ -13,10 +13,11 @@ from bench.datasets import DATASETS
 from bench.datasets.base import Dataset, DatasetSpec
 from bench.method_weights import MethodWeights, find_method_weights
 from bench.plan import Cell, Preset, choose_protocol, content_key
+from bench.scoring import weight_names
 from bench.setting import FeatureNetworks
 from metrics import METRICS
 from metrics.base import MetricSpec
-from metrics.protocol import Protocol, flatten
+from metrics.protocol import Protocol, choices_for
 from models.base import MethodSpec
 
 MACHINE_METRICS = ("seconds", "memory", "energy")  # depend on the device, which therefore enters their keys
@@ -45,7 +46,7 @@ class CellPlan:
     @property
     def draws_one(self) -> bool:
         """Whether the method draws one image per layout, so that runs with other noise do not exist."""
-        return self.method.scope == "none"
+        return self.method.scopes.get(self.cell.dataset, self.method.scope) == "none"
 
     @cached_property
     def weights_identity(self) -> str:
@@ -62,10 +63,10 @@ class CellPlan:
                 "data": self.fingerprint,
                 "limit": self.cell.limit,
                 "protocol": self.protocol.name,
-                "choices": flatten(self.protocol),
+                "choices": choices_for(self.protocol, self.data.scoring),
                 "metric": metric.name,
                 "version": metric.version,
-                "networks": [networks.sha256(name) for name in metric.needs],
+                "networks": [networks.sha256(name) for name in weight_names(metric.needs, self.protocol, self.data)],
                 "device": str(networks.device) if metric.name in MACHINE_METRICS else "",
                 "seed": self.seed,
             }
@@ -77,7 +78,7 @@ def default_metrics(data: DatasetSpec) -> list[str]:
     suffix = "-pd" if is_built_in(data.name) else ""
     names = [f"fid{suffix}", f"lpips{suffix}", f"mcsd{suffix}"]
     names += [f"misd{suffix}"] if data.has_instances else []
-    names += ["segmentation-pd"] if suffix else []
+    names += ["segmentation" + suffix] if suffix or data.scoring else []
     return [*names, "params", "macs"]
 
 

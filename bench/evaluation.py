@@ -11,6 +11,7 @@ from pathlib import Path
 from statistics import fmean
 from typing import Any
 
+import numpy as np
 import torch
 
 from bench.batches import collate, stream
@@ -20,7 +21,8 @@ from bench.plan import content_key
 from bench.progress import Reporter
 from bench.provenance import collect
 from bench.records import Provenance, Record, RecordStore
-from bench.runner import Pass, SaveImages, chosen_layouts
+from bench.runner import Pass, SaveImages, chosen_layouts, draw_style
+from bench.scoring import weight_names
 from bench.setting import CellSetting, FeatureNetworks
 from bench.shards import ShardStore
 from bench.trust import UNKNOWN
@@ -29,6 +31,7 @@ from models.base import Method
 
 SHARD = 16  # layouts; a kill loses one shard at most
 Runs = Mapping[str, list[float]]  # column key -> value of every run
+Tables = Mapping[str, np.ndarray]
 
 
 @dataclass(frozen=True)
@@ -38,6 +41,7 @@ class Outcome:
     runs: Runs = field(default_factory=dict)
     reason: str = ""
     counts: Mapping[str, int] = field(default_factory=dict)  # what the values were measured on
+    tables: Tables = field(default_factory=dict)  # what is kept beside the record
 
 
 @dataclass(frozen=True)
@@ -63,16 +67,16 @@ class Evaluation:
         state = content_key({"records": sorted(keys.values()), "shard": SHARD})
         if fresh:
             self.shards.clear(state)
-        for record in self._measure(plan, missing, keys, state):
+        for record, tables in self._measure(plan, missing, keys, state):
             found[record.metric] = record
             if record.status == "done":
-                self.store.add(record)
+                self.store.add(record, tables)
         self.shards.clear(state)
         return [found[spec.name] for spec in plan.metrics]
 
     def _measure(
         self, plan: CellPlan, specs: Sequence[MetricSpec], keys: Mapping[str, str], state: str
-    ) -> list[Record]:
+    ) -> list[tuple[Record, Tables]]:
         if not specs:
             return []
         start, clock = datetime.now(timezone.utc), time.perf_counter()
@@ -85,12 +89,16 @@ class Evaluation:
         seconds = time.perf_counter() - clock
         provenance = collect(device_name(self.networks.device), start, seconds, self.batch_size)
         return [
-            record_of(plan, spec, keys[spec.name], outcomes[spec.name], provenance, self._networks(spec))
+            (
+                record_of(plan, spec, keys[spec.name], outcomes[spec.name], provenance, self._networks(plan, spec)),
+                outcomes[spec.name].tables,
+            )
             for spec in specs
         ]
 
-    def _networks(self, spec: MetricSpec) -> dict[str, str]:
-        return {name: self.networks.described(name) for name in spec.needs}
+    def _networks(self, plan: CellPlan, spec: MetricSpec) -> dict[str, str]:
+        names = weight_names(spec.needs, plan.protocol, plan.data)
+        return {name: self.networks.described(name) for name in names}
 
     def _outcomes(self, plan: CellPlan, specs: Sequence[MetricSpec], state: str) -> dict[str, Outcome]:
         """Measure; a metric that cannot be has the reason in place of values, and does not take others with it."""
@@ -137,6 +145,7 @@ class Evaluation:
             self.networks.device,
             self.num_workers,
             self.save_images(plan) if self.save_images else None,
+            plan.protocol.style == "photo",
         )
         done = self._restore(metrics, state)
         rest = range(done * SHARD, plan.num_layouts)
@@ -168,9 +177,9 @@ class Evaluation:
 
 def one_image(plan: CellPlan, method: Method[Any], device: torch.device) -> Callable[[], object]:
     """A call that draws one image of the first layout, everything but the drawing done before."""
-    layout = collate([plan.dataset[0]], plan.data.num_classes).layout.to(device)
-    style = method.sample_style(layout, [stream(plan.seed, 0, "image", 0)])
-    return lambda: method.synthesize(layout, style)
+    batch = collate([plan.dataset[0]], plan.data.num_classes).to(device)
+    style = draw_style(method, batch, [stream(plan.seed, 0, "image", 0)])
+    return lambda: method.synthesize(batch.layout, style)
 
 
 def device_name(device: torch.device) -> str:
@@ -188,7 +197,9 @@ def _computed(metric: Metric, num_layouts: int) -> Outcome:
         return Outcome(reason=f"{infinite[0]} is not a finite number")
     images = "images of each" if metric.view.vary == "image" else "images of every region"
     return Outcome(
-        runs, counts={"label maps": len(chosen_layouts(metric.view, num_layouts)), images: metric.view.samples}
+        runs,
+        counts={"label maps": len(chosen_layouts(metric.view, num_layouts)), images: metric.view.samples},
+        tables={name: table.numpy() for name, table in metric.tables().items()},
     )
 
 

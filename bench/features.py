@@ -95,7 +95,9 @@ def train_segmenter(seed: int, steps: int, items: int, folder: Path = WEIGHTS) -
         return F.cross_entropy(network.logits(images), labels, weights)
 
     _fit(network, loss, steps, "Training the segmenter")
-    scores = {data.name: score_segmentation(network, data) for data in _held_out()}
+    scores = {
+        data.name: score_segmentation(lambda images: network.logits(images).argmax(1), data) for data in _held_out()
+    }
     return _write(network, folder / "segmenter", run, scores)
 
 
@@ -132,13 +134,13 @@ def class_weights(labels: Tensor) -> Tensor:
 
 
 @torch.no_grad()
-def score_segmentation(segmenter: Callable[[Tensor], Tensor], dataset: Paperdolls) -> dict[str, object]:
+def score_segmentation(read: Callable[[Tensor], Tensor], dataset: Paperdolls) -> dict[str, object]:
     """Measure pixel accuracy, mean IoU and the IoU of every class on all items of a split."""
     photos = load_photos(dataset, len(dataset))
     confusion = torch.zeros(NUM_CLASSES * NUM_CLASSES, dtype=torch.int64)
     for index in torch.split(torch.arange(len(dataset)), BATCH):
         images, labels = photos.batch(index)
-        pairs = labels * NUM_CLASSES + segmenter(images)
+        pairs = labels * NUM_CLASSES + read(images)
         confusion += torch.bincount(pairs.flatten(), minlength=NUM_CLASSES * NUM_CLASSES)
     table = confusion.view(NUM_CLASSES, NUM_CLASSES).double()
     hits = table.diagonal()

@@ -9,8 +9,10 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any, Literal, get_args
 
+import numpy as np
+
 from bench.catalog import UserError
-from bench.files import write_text
+from bench.files import whole_file, write_text
 from bench.plan import Cell
 
 Status = Literal["done", "skipped", "failed"]
@@ -100,8 +102,11 @@ class RecordStore:
         """Read all records in the order of their keys."""
         yield from map(_read, sorted(self.folder.glob("*.json")))
 
-    def add(self, record: Record) -> None:
-        """Write a record whole, in place of one with the same key."""
+    def add(self, record: Record, tables: Mapping[str, np.ndarray] | None = None) -> None:
+        """Write a record whole, in place of one with the same key, after the tables it was made of (<key>.npz)."""
+        if tables:
+            with whole_file(self.path(record.key).with_suffix(".npz")) as file:
+                np.savez_compressed(file, allow_pickle=False, **tables)
         write_text(self.path(record.key), record.to_json())
 
 

@@ -37,6 +37,7 @@ class Pass:
     device: torch.device
     num_workers: int = 0  # threads that read items ahead
     save_images: SaveImages | None = None
+    photo_styles: bool = False  # read styles from the layouts' photos where the method can
 
     @cached_property
     def views(self) -> dict[View, list[Metric]]:
@@ -83,7 +84,7 @@ class Pass:
         for chunk in _chunks(indices, max(1, self.batch_size // view.samples)):
             read = [next(items) for _ in chunk]
             batch = collate(read, self.dataset.num_classes).to(self.device)
-            samples = _samples(batch, self._in_parts(view.samples, partial(self._images, batch.layout, chunk)), chunk)
+            samples = _samples(batch, self._in_parts(view.samples, partial(self._images, batch, chunk)), chunk)
             if self.save_images is not None:
                 self.save_images([item.key for item in read], to_bytes(samples.fake))
             yield samples
@@ -91,32 +92,33 @@ class Pass:
     def _draw_regions(self, view: View, indices: Sequence[int], items: Iterator[Item]) -> Iterator[Samples]:
         """Draw K styles of one region at a time around one base style per layout."""
         for index in indices:
-            batch = collate([next(items)], self.dataset.num_classes).to(self.device)
-            ids = _region_ids(view, batch.layout, self.dataset.ignored_classes)
+            one = collate([next(items)], self.dataset.num_classes).to(self.device)
+            ids = _region_ids(view, one.layout, self.dataset.ignored_classes)
             for chunk in _chunks(ids, max(1, self.batch_size // view.samples)):
-                layouts = batch.layout.select([0] * len(chunk))
-                ids_of = layouts.labels if view.vary == "class" else layouts.instances
+                batch = one.repeated(len(chunk))
+                ids_of = batch.layout.labels if view.vary == "class" else batch.layout.instances
                 region_id = torch.tensor(chunk, device=self.device)
                 region = ids_of == region_id[:, None, None]  # [R, H, W]
                 names = [(index, view.vary, id_) for id_ in chunk]
-                fake = self._in_parts(view.samples, partial(self._restyled, layouts, region, names))
-                real = batch.images.expand(len(chunk), -1, -1, -1)
-                yield _samples(Batch(layouts, real), fake, [index] * len(chunk), region, region_id)
+                fake = self._in_parts(view.samples, partial(self._restyled, batch, region, names))
+                yield _samples(batch, fake, [index] * len(chunk), region, region_id)
 
-    def _images(self, layouts: Layout, indices: Sequence[int], draws: Sequence[int]) -> Tensor:
+    def _images(self, batch: Batch, indices: Sequence[int], draws: Sequence[int]) -> Tensor:
         rngs = [stream(self.seed, index, "image", draw) for index in indices for draw in draws]
-        style = self.method.sample_style(repeated(layouts, len(draws)), rngs)
-        return self.method.synthesize(layouts, style)
+        style = draw_style(self.method, batch.repeated(len(draws)), rngs, from_photo=self.photo_styles)
+        return self.method.synthesize(batch.layout, style)
 
     def _restyled(
-        self, layouts: Layout, region: Tensor, names: Sequence[tuple[int, str, int]], draws: Sequence[int]
+        self, batch: Batch, region: Tensor, names: Sequence[tuple[int, str, int]], draws: Sequence[int]
     ) -> Tensor:
         """Draw images of one layout per region; `names` tells the streams of the regions apart."""
-        layout = repeated(layouts, len(draws))
-        base = self.method.sample_style(layout, [stream(self.seed, name[0], "base") for name in names for _ in draws])
-        other = self.method.sample_style(layout, [stream(self.seed, *name, draw) for name in names for draw in draws])
-        mixed = self.method.mix_styles(base, other, layout, region.repeat_interleave(len(draws), 0))
-        return self.method.synthesize(layouts, mixed)
+        repeated, photo = batch.repeated(len(draws)), self.photo_styles
+        bases = [stream(self.seed, name[0], "base") for name in names for _ in draws]
+        others = [stream(self.seed, *name, draw) for name in names for draw in draws]
+        base = draw_style(self.method, repeated, bases, from_photo=photo)
+        other = draw_style(self.method, repeated, others, from_photo=photo)
+        mixed = self.method.mix_styles(base, other, repeated.layout, region.repeat_interleave(len(draws), 0))
+        return self.method.synthesize(batch.layout, mixed)
 
     def _in_parts(self, samples: int, draw: Callable[[Sequence[int]], Tensor]) -> Tensor:
         """Draw [N, K, 3, H, W] on the 8-bit grid, no more than a batch of the K at once.
@@ -135,9 +137,12 @@ def chosen_layouts(view: View, total: int) -> list[int]:
     return [i * total // view.layouts for i in range(view.layouts)]
 
 
-def repeated(layout: Layout, times: int) -> Layout:
-    """Each layout `times` times in a row."""
-    return layout.select(torch.arange(len(layout)).repeat_interleave(times))
+def draw_style(method: Method[Any], batch: Batch, rngs: Sequence[torch.Generator], *, from_photo: bool = False) -> Any:  # noqa: ANN401 - the method's own type
+    """Draw a style for every layout: from the prior, or of its own photo where that is asked for and can be read."""
+    noise = method.sample_style(batch.layout, rngs)
+    if method.needs_photo or (from_photo and method.encoder is not None):
+        return method.encode_style(batch.images, batch.layout, noise)[0]
+    return noise
 
 
 def _region_ids(view: View, layout: Layout, ignored: Sequence[int]) -> list[int]:
@@ -161,4 +166,5 @@ def _samples(
 ) -> Samples:
     layout = batch.layout
     index = torch.tensor(indices, device=layout.labels.device)
-    return Samples(images, batch.images, layout.labels, layout.instances, index, region, region_id)
+    stored = batch.stored_labels
+    return Samples(images, batch.images, layout.labels, layout.instances, index, region, region_id, stored)

@@ -15,7 +15,7 @@ from bench.catalog import UserError, check_name
 from bench.datasets.base import Dataset, DatasetSpec, Item
 from bench.images import to_photos
 from bench.pictures import Photo, paint_labels
-from bench.runner import repeated
+from bench.runner import draw_style
 from models.base import Layout, Method
 
 
@@ -62,16 +62,15 @@ def draw(
     method: Method[Any], dataset: Dataset, index: int, part: Part, samples: int, seed: int, device: torch.device
 ) -> Tensor:
     """Draw [K, 3, H, W] for one layout, from the random streams that the metrics use."""
-    single = collate([dataset[index]], dataset.num_classes).layout.to(device)
-    layout = repeated(single, samples)
-    draws = range(samples)
+    single = collate([dataset[index]], dataset.num_classes).to(device)
+    batch, draws = single.repeated(samples), range(samples)
     if part.vary == "image":
-        style = method.sample_style(layout, [stream(seed, index, "image", k) for k in draws])
+        style = draw_style(method, batch, [stream(seed, index, "image", k) for k in draws])
     else:
-        base = method.sample_style(layout, [stream(seed, index, "base") for _ in draws])
-        other = method.sample_style(layout, [stream(seed, index, part.vary, part.id, k) for k in draws])
-        style = method.mix_styles(base, other, layout, part.region(layout))
-    return method.synthesize(single, style).expand(samples, -1, -1, -1)  # without styles there is one image
+        base = draw_style(method, batch, [stream(seed, index, "base") for _ in draws])
+        other = draw_style(method, batch, [stream(seed, index, part.vary, part.id, k) for k in draws])
+        style = method.mix_styles(base, other, batch.layout, part.region(batch.layout))
+    return method.synthesize(single.layout, style).expand(samples, -1, -1, -1)  # without styles there is one image
 
 
 def draw_row(

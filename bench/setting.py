@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import zipfile
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from contextlib import closing
 from dataclasses import dataclass, field
 from itertools import islice
@@ -18,11 +18,12 @@ from bench.datasets.base import Dataset, DatasetSpec
 from bench.files import whole_file
 from bench.plan import content_key
 from bench.progress import Reporter
+from bench.scoring import Scoring, scoring_of
 from bench.weight_files import verified, voucher
 from metrics._alexnet import AlexNet
 from metrics._inception import FIDInception
 from metrics._paperdolls import PaperdollsFeatures
-from metrics.base import Extractor, Segmenter
+from metrics.base import Extractor, Reading, Segmenter
 from metrics.moments import Moments
 from metrics.protocol import Protocol
 from segmenters import SEGMENTERS
@@ -49,11 +50,11 @@ class FeatureNetworks:
         sha256 = self.sha256(weights)
         return f"{sha256} ({voucher(weights, self.weights_root, sha256)})"
 
-    def _load(self, key: str, weights: str, read: Callable[[Path], torch.nn.Module]) -> Any:  # noqa: ANN401
+    def _load(self, key: str, weights: Sequence[str], read: Callable[..., torch.nn.Module]) -> Any:  # noqa: ANN401
         if key not in self._loaded:
-            path, _ = verified(weights, self.weights_root, allow_unknown=self.allow_unknown)
+            paths = [verified(name, self.weights_root, allow_unknown=self.allow_unknown)[0] for name in weights]
             try:
-                network: Any = read(path)
+                network: Any = read(*paths)
                 self._loaded[key] = network.to(self.device, memory_format=torch.channels_last)
             except (ValueError, RuntimeError) as error:
                 raise UserError(str(error)) from error
@@ -63,19 +64,19 @@ class FeatureNetworks:
         """Load a feature network; `mode` is FID's resize and concerns Inception only."""
         if name == "inception":
             network: Extractor = self._load(
-                f"inception {mode}", "inception_fid", lambda path: FIDInception.from_file(path, mode)
+                f"inception {mode}", ["inception_fid"], lambda path: FIDInception.from_file(path, mode)
             )
         elif name == "alexnet":
-            network = self._load("alexnet", "alexnet", AlexNet.from_file)
+            network = self._load("alexnet", ["alexnet"], AlexNet.from_file)
         else:
-            network = self._load("paperdolls", "paperdolls_features", PaperdollsFeatures.from_file)
+            network = self._load("paperdolls", ["paperdolls_features"], PaperdollsFeatures.from_file)
         return network
 
-    def segmenter(self, name: str) -> Segmenter:
+    def segmenter(self, scoring: Scoring) -> Segmenter:
         """Load a segmenter."""
-        segmenter: Segmenter = self._load(
-            f"segmenter {name}", f"{name}_segmenter", resolve("segmenter", SEGMENTERS, name).from_file
-        )
+        build = resolve("segmenter", SEGMENTERS, scoring.segmenter).from_files
+        key = f"segmenter {scoring.segmenter} {sorted(scoring.options.items())}"
+        segmenter: Segmenter = self._load(key, scoring.weights, lambda *paths: build(paths, **scoring.options))
         return segmenter
 
 
@@ -105,14 +106,17 @@ class CellSetting:
         """Load a feature network."""
         return self.networks.extractor(name, self.protocol.fid.mode)
 
-    def segmenter(self, name: str | None = None) -> Segmenter:
-        """Load a segmenter."""
-        if name is None:
+    def reading(self, segmenter: str | None = None) -> Reading:
+        """Load the segmenter that the protocol names, or the one of the built-in data."""
+        scoring = scoring_of(self.protocol, self.spec, segmenter)
+        network = self.networks.segmenter(scoring)
+        scored_as = self.spec.scored_as or tuple(range(self.num_classes))
+        if max(scored_as) >= network.num_classes:
             raise UserError(
-                f"There is no segmenter for {self.spec.name} yet; leave `segmentation` out of --metrics "
-                "(on paperdolls, segmentation-pd is built in)."
+                f"The segmenter of {self.spec.name} knows {network.num_classes} classes, but its labels are scored as "
+                f"0 to {max(scored_as)}; it belongs to another data set."
             )
-        return self.networks.segmenter(name)
+        return Reading(network, scored_as, scoring.labels, scoring.reduction)
 
     def reference(self, name: str) -> Moments:
         """Moments of the real images' features, cached under a hash of everything that determines them."""

@@ -32,9 +32,39 @@ _MASK: Sources = {
 }
 _ALL_PHOTOS: Sources = {"fid.reference_limit": ("all photos of the split", "assumed")}
 
+_OFFICIAL: Sources = {
+    "segmentation.reduction": (
+        "drn averages classes in label or prediction, CSAIL all 150, deeplab-pytorch those in labels; the authors ran "
+        "these scripts with private edits",
+        "assumed",
+    ),
+}
+_NOISE: Sources = {"style": ("styles are drawn from the prior", "stated")}
+_NO_DEEPFASHION: Sources = {"deepfashion.network": ("the paper has no DeepFashion; as inade2021", "ours")}
+_NO_FACES: Sources = {
+    "celebamask.resize": ("the paper scores no faces; as inade2021", "ours"),
+    "celebamask.labels": ("the paper scores no faces; as inade2021", "ours"),
+}
+_NO_COCO: Sources = {"coco_stuff.labels": ("the paper has no COCO-Stuff; as clean", "ours")}
+_AS_INADE: Sources = dict.fromkeys(
+    (
+        "cityscapes.network",
+        "cityscapes.labels",
+        "cityscapes.scales",
+        "ade20k.network",
+        "ade20k.labels",
+        "ade20k.sizes",
+        "celebamask.resize",
+        "celebamask.labels",
+        "deepfashion.network",
+    ),
+    ("as inade2021", "ours"),
+)
+
 SOURCES: dict[str, Sources] = {
     "spade2019": {
         "repeats": ("the method draws one image per label map", "inferred"),
+        **_NOISE,
         "fid.mode": (
             "the authors name pytorch-fid; before 2019-05-27 it had torchvision's ImageNet weights, "
             "which would explain 71.8 on Cityscapes where users get 63",
@@ -44,14 +74,27 @@ SOURCES: dict[str, Sources] = {
         **_ALL_PHOTOS,
         **_NO_LPIPS,
         **_NO_REGIONS,
-        "segmentation.reduction": ("drn's test command; equal to the others where every class occurs", "assumed"),
+        **_OFFICIAL,
         "segmentation.accuracy": (
             "81.9 against 93.5 for one model: the ratio is the share of evaluated pixels in Cityscapes",
             "inferred",
         ),
+        "cityscapes.network": ("the authors: DRN-D-105", "stated"),
+        "cityscapes.labels": (
+            "a user got the printed mIoU by enlarging images to 1024x2048; the author told another to shrink labels",
+            "inferred",
+        ),
+        "cityscapes.scales": ("one scale; --ms needs a file that users do not have", "assumed"),
+        "ade20k.network": ("the authors name the baseline weights, which were BGR until August 2019", "inferred"),
+        "ade20k.labels": ("nothing says; alternative: stored, as the evaluator compares files", "assumed"),
+        "ade20k.sizes": ("the evaluator's own single size until 2019; alternatives: five, 256", "assumed"),
+        "coco_stuff.labels": ("the evaluator resizes scores to the label file", "assumed"),
+        **_NO_FACES,
+        **_NO_DEEPFASHION,
     },
     "smis2020": {
         "repeats": ("the paper does not say over how many runs it averages", "assumed"),
+        **_NOISE,
         "fid.mode": ("the authors: a pytorch-fid newer than SPADE's", "stated"),
         "fid.real_split": ("not stated; the validation set, as in SPADE", "assumed"),
         **_ALL_PHOTOS,
@@ -68,11 +111,21 @@ SOURCES: dict[str, Sources] = {
             "inferred",
         ),
         "region.average": ("the paper's Eq. 7 averages over the classes last", "stated"),
-        "segmentation.reduction": ("drn's test command; equal to the others where every class occurs", "assumed"),
+        **_OFFICIAL,
         "segmentation.accuracy": ("the authors: don't-care pixels are left out", "stated"),
+        "cityscapes.network": ("the text names DRN, as SPADE does", "stated"),
+        "cityscapes.labels": ("label maps as the network saw them; alternative: stored", "assumed"),
+        "cityscapes.scales": ("one scale, as in SPADE", "assumed"),
+        "ade20k.network": ("the published weights of that year were RGB", "assumed"),
+        "ade20k.labels": ("label maps as the network saw them; alternative: stored", "assumed"),
+        "ade20k.sizes": ("the evaluator's own configuration", "assumed"),
+        **_NO_COCO,
+        **_NO_FACES,
+        "deepfashion.network": ("the author: CIHP_PGN, although the text says a parser trained on LIP", "stated"),
     },
     "inade2021": {
         "repeats": ("10 runs averaged for methods with noise", "stated"),
+        **_NOISE,
         "fid.mode": ("the released script is pytorch-fid after 2019-05-27", "released code"),
         "fid.real_split": ("the release holds statistics of the training splits", "released code"),
         "fid.reference_limit": ("the released statistics are of the training splits", "assumed"),
@@ -89,11 +142,22 @@ SOURCES: dict[str, Sources] = {
             "inferred",
         ),
         "region.average": ("as smis2020", "assumed"),
-        "segmentation.reduction": ("drn's test command; equal to the others where every class occurs", "assumed"),
+        **_OFFICIAL,
         "segmentation.accuracy": ("93.26 on Cityscapes is only possible without the don't-care pixels", "inferred"),
+        "cityscapes.network": ("the authors: drn-d-105_ms_cityscapes.pth", "stated"),
+        "cityscapes.labels": ("the authors: 256x512 images go in as they are, labels are shrunk", "stated"),
+        "cityscapes.scales": ("the authors: no --ms", "stated"),
+        "ade20k.network": ("the published weights of that year were RGB", "assumed"),
+        "ade20k.labels": ("as on Cityscapes; alternative: stored", "assumed"),
+        "ade20k.sizes": ("the evaluator's own configuration; alternative: 256", "assumed"),
+        "coco_stuff.labels": ("the paper has no COCO-Stuff; as CC-FPSE, 256x256", "ours"),
+        "celebamask.resize": ("the parser's own test script", "assumed"),
+        "celebamask.labels": ("the parser works at 512x512, the size of the label files", "assumed"),
+        "deepfashion.network": ("a UNet trained by the authors, never released: train one", "stated"),
     },
     "scgan2021": {
         "repeats": ("one image per label map is compared with its photo", "assumed"),
+        "style": ("the released test encodes the real image where the network has an encoder", "released code"),
         "fid.mode": (
             "the released script is pytorch-fid of 2020; its rows of older methods are copied",
             "released code",
@@ -105,11 +169,24 @@ SOURCES: dict[str, Sources] = {
         "lpips.groups": ("only for diversity, which the paper does not print; as inade2021", "ours"),
         "lpips.pairs": ("only for diversity, which the paper does not print; as inade2021", "ours"),
         **_NO_REGIONS,
-        "segmentation.reduction": ("drn's test command; equal to the others where every class occurs", "assumed"),
+        **_OFFICIAL,
         "segmentation.accuracy": ("its table repeats SPADE's 81.9, so it divides as SPADE does", "inferred"),
+        "cityscapes.network": ("the text: DRN-D-105", "stated"),
+        "cityscapes.labels": (
+            "label maps as the network saw them; alternative: stored, as rows repeat SPADE's",
+            "assumed",
+        ),
+        "cityscapes.scales": ("one scale, as in SPADE", "assumed"),
+        "ade20k.network": ("the published weights of that year were RGB", "assumed"),
+        "ade20k.labels": ("label maps as the network saw them; alternative: stored", "assumed"),
+        "ade20k.sizes": ("the evaluator's own configuration; alternatives: 256, 450", "assumed"),
+        "coco_stuff.labels": ("CC-FPSE's answer to a user: 256x256; alternative: stored", "inferred"),
+        **_NO_FACES,
+        **_NO_DEEPFASHION,
     },
     "clean": {
         "repeats": ("enough for a standard deviation", "ours"),
+        "style": ("a method must not see the photo it is to draw", "ours"),
         "fid.mode": ("clean-fid's antialiased resize", "ours"),
         "fid.real_split": ("the photos of the drawn label maps; small sets raise FID, so state N", "ours"),
         "fid.reference_limit": ("all photos of the split", "ours"),
@@ -123,11 +200,14 @@ SOURCES: dict[str, Sources] = {
         "region.mask": ("as inade2021", "ours"),
         "region.absent": ("as inade2021", "ours"),
         "region.average": ("as inade2021", "ours"),
-        "segmentation.reduction": ("as inade2021", "ours"),
+        **_OFFICIAL,
         "segmentation.accuracy": ("as inade2021", "ours"),
+        **_AS_INADE,
+        "coco_stuff.labels": ("images and labels at one size", "ours"),
     },
     "mini": {
         "repeats": ("inade2021, cut down for the built-in data", "ours"),
+        "style": ("as inade2021", "ours"),
         "fid.mode": ("as inade2021; FID-pd uses the built-in network at the drawn size", "ours"),
         "fid.real_split": ("as inade2021", "ours"),
         "fid.reference_limit": ("enough that the bias of FID-pd, about 1/N, is small", "ours"),
@@ -141,7 +221,9 @@ SOURCES: dict[str, Sources] = {
         "region.mask": ("as inade2021", "ours"),
         "region.absent": ("as inade2021", "ours"),
         "region.average": ("as inade2021", "ours"),
-        "segmentation.reduction": ("as inade2021", "ours"),
+        **_OFFICIAL,
         "segmentation.accuracy": ("as inade2021", "ours"),
+        **_AS_INADE,
+        "coco_stuff.labels": ("as clean", "ours"),
     },
 }

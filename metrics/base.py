@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import typing
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Literal, TypeVar
 
@@ -12,7 +12,7 @@ import torch
 from torch import Tensor, nn
 
 from metrics.moments import Moments
-from metrics.protocol import Protocol
+from metrics.protocol import LabelSize, Protocol, Reduction
 
 T = TypeVar("T")
 Extractor = Callable[[Tensor], Any]  # images [M, 3, H, W] in [-1, 1] -> features
@@ -50,6 +50,7 @@ class Samples:
     index: Tensor  # [N] int64, position of each layout in the data set
     region: Tensor | None = None  # [N, H, W] bool, where the K images were re-styled; None = everywhere
     region_id: Tensor | None = None  # [N] int64, the class index or instance id of the region
+    stored_labels: Sequence[Tensor] = ()  # N label maps [h, w] at the size of their files; () = as `labels`
     _features: dict[Extractor, Any] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
@@ -78,8 +79,18 @@ class Segmenter(typing.Protocol):
 
     num_classes: int
 
-    def __call__(self, images: Tensor) -> Tensor:
-        """Predict [M, H, W] int64 for images [M, 3, H, W] in [-1, 1]."""
+    def __call__(self, images: Tensor, size: tuple[int, int]) -> Tensor:
+        """Predict [M, *size] int64 for images [M, 3, H, W] in [-1, 1]; `size` is that of the label maps."""
+
+
+@dataclass(frozen=True)
+class Reading:
+    """How a data set's images are read by a segmenter, and compared with its label maps."""
+
+    segmenter: Segmenter
+    scored_as: tuple[int, ...]  # the segmenter's class for every class of the layouts, -1 = not scored
+    labels: LabelSize
+    reduction: Reduction
 
 
 class Setting(typing.Protocol):
@@ -100,8 +111,8 @@ class Setting(typing.Protocol):
     def reference(self, name: str) -> Moments:
         """Moments of that network's features over the real images of the split that the protocol names."""
 
-    def segmenter(self, name: str | None = None) -> Segmenter:
-        """The segmenter that the protocol names for the data set, or the one called `name`."""
+    def reading(self, segmenter: str | None = None) -> Reading:
+        """How the protocol reads this data set's images; `segmenter` names the one of the built-in data instead."""
 
 
 class Metric(ABC):
@@ -127,6 +138,10 @@ class Metric(ABC):
         """Everything `compute` needs."""
         return self.sums
 
+    def tables(self) -> dict[str, Tensor]:
+        """What is kept beside the record, so that other numbers can be made of it later."""
+        return {}
+
     def merge(self, state: Mapping[str, Tensor]) -> None:
         """Add the state of another shard."""
         for name, value in state.items():
@@ -149,6 +164,6 @@ class MetricSpec:
     version: int  # raise it whenever a number may move
     columns: tuple[Column, ...]
     build: Callable[[Setting], Metric | Probe]
-    needs: tuple[str, ...] = ()  # feature networks; the metric is the default one only where they are at hand
+    needs: tuple[str, ...] = ()  # weight files of feature networks; "segmenter" = those that the protocol names
     of_constant: float | None = None  # the value, by definition, of a method that draws one image per layout
     doubt: Callable[[Mapping[str, float]], str] = lambda values: ""  # what must be said of these values; "": nothing

@@ -16,6 +16,8 @@ from typing import Any, Literal, NamedTuple
 from metrics._protocol_sources import SOURCES, Certainty
 
 PairRule = Literal["all", "consecutive", "random10", "random19"]
+Reduction = Literal["nan_union", "all_classes", "gt_present"]
+LabelSize = Literal["drawn", "stored"]  # label maps resized as the networks saw them, or as their files hold them
 
 
 @dataclass(frozen=True)
@@ -53,9 +55,52 @@ class RegionChoices:
 class SegmentationChoices:
     """How a segmenter's confusion matrix becomes two numbers."""
 
-    # DRN (classes in label or prediction), CSAIL (all, an absent one scores 0) or deeplab-pytorch (classes in labels)
-    reduction: Literal["nan_union", "all_classes", "gt_present"] = "nan_union"
+    # DRN (classes in label or prediction), CSAIL (all, an absent one scores 0) or deeplab-pytorch (classes in labels);
+    # official is the rule of the data set's own evaluator
+    reduction: Literal["official", "nan_union", "all_classes", "gt_present"] = "official"
     accuracy: Literal["valid", "all"] = "valid"  # pixels to divide by; with "all" the don't-care ones count as wrong
+
+
+@dataclass(frozen=True)
+class CityscapesChoices:
+    """How DRN reads Cityscapes."""
+
+    network: Literal["drn_d_105", "drn_d_22"] = "drn_d_105"
+    labels: LabelSize = (
+        "drawn"  # stored: 1024x2048, and the images are enlarged to it (bicubic), as DRN resizes nothing
+    )
+    scales: Literal["one", "six"] = "one"  # six: the evaluator's --ms
+
+
+@dataclass(frozen=True)
+class Ade20kChoices:
+    """How UPerNet reads ADE20K."""
+
+    network: Literal["upernet_rgb", "upernet_bgr"] = "upernet_rgb"  # weights since August 2019, or those before
+    labels: LabelSize = "drawn"
+    sizes: Literal["five", "450", "256"] = "five"  # short sides of the image: 300, 375, 450, 525 and 600, or one
+
+
+@dataclass(frozen=True)
+class CocoStuffChoices:
+    """How DeepLabV2 reads COCO-Stuff: images as they are drawn, three scales."""
+
+    labels: LabelSize = "drawn"
+
+
+@dataclass(frozen=True)
+class CelebAMaskChoices:
+    """How the face parser reads CelebAMask-HQ, always at 512x512."""
+
+    resize: Literal["nearest", "bicubic"] = "nearest"  # of the image to 512x512; nearest is the parser's own
+    labels: LabelSize = "stored"  # stored: 512x512
+
+
+@dataclass(frozen=True)
+class DeepFashionChoices:
+    """What reads DeepFashion."""
+
+    network: Literal["unet", "cihp"] = "unet"  # a UNet trained by the evaluator, or CIHP_PGN's 20 classes merged to 8
 
 
 @dataclass(frozen=True)
@@ -64,10 +109,19 @@ class Protocol:
 
     name: str
     repeats: int = 1  # runs with other noise; one value each
+    style: Literal["noise", "photo"] = "noise"  # photo: methods that can read a style take it from the real photo
     fid: FidChoices = field(default_factory=FidChoices)
     lpips: LpipsChoices = field(default_factory=LpipsChoices)
     region: RegionChoices = field(default_factory=RegionChoices)
     segmentation: SegmentationChoices = field(default_factory=SegmentationChoices)
+    cityscapes: CityscapesChoices = field(default_factory=CityscapesChoices)
+    ade20k: Ade20kChoices = field(default_factory=Ade20kChoices)
+    coco_stuff: CocoStuffChoices = field(default_factory=CocoStuffChoices)
+    celebamask: CelebAMaskChoices = field(default_factory=CelebAMaskChoices)
+    deepfashion: DeepFashionChoices = field(default_factory=DeepFashionChoices)
+
+
+DATA_GROUPS = ("cityscapes", "ade20k", "coco_stuff", "celebamask", "deepfashion")  # concern one data set each
 
 
 class Explanation(NamedTuple):
@@ -82,15 +136,23 @@ class Explanation(NamedTuple):
 PROTOCOLS: dict[str, Protocol] = {
     protocol.name: protocol
     for protocol in (
-        Protocol("spade2019", segmentation=SegmentationChoices(accuracy="all")),
+        Protocol(
+            "spade2019",
+            segmentation=SegmentationChoices(accuracy="all"),
+            cityscapes=CityscapesChoices(labels="stored"),
+            ade20k=Ade20kChoices(network="upernet_bgr", sizes="450"),
+            coco_stuff=CocoStuffChoices(labels="stored"),
+        ),
         Protocol(
             "smis2020",
             lpips=LpipsChoices(layouts=100, groups=20, pairs="consecutive"),
             region=RegionChoices(absent="count"),
+            deepfashion=DeepFashionChoices(network="cihp"),
         ),
         Protocol("inade2021", repeats=10, fid=FidChoices(real_split="train")),
         Protocol(
             "scgan2021",
+            style="photo",
             lpips=LpipsChoices(quantity="to_photo"),
             segmentation=SegmentationChoices(accuracy="all"),
         ),
@@ -109,6 +171,12 @@ PROTOCOLS: dict[str, Protocol] = {
 def flatten(protocol: Protocol) -> dict[str, object]:
     """List every choice by its dotted name."""
     return {name: operator.attrgetter(name)(protocol) for name in _field_types()}
+
+
+def choices_for(protocol: Protocol, scoring: str) -> dict[str, object]:
+    """List the choices that concern a data set: all but those of the segmenters of other ones."""
+    others = {name for name in DATA_GROUPS if name != scoring}
+    return {name: value for name, value in flatten(protocol).items() if name.split(".")[0] not in others}
 
 
 def derive(protocol: Protocol, settings: Sequence[str]) -> Protocol:
@@ -131,10 +199,12 @@ def _change(protocol: Protocol, name: str, text: str) -> Protocol:
 
 
 def _field_types() -> dict[str, Any]:
-    names: dict[str, Any] = {"repeats": int}
+    names: dict[str, Any] = {}
     for group, choices in typing.get_type_hints(Protocol).items():
         if is_dataclass(choices):
             names |= {f"{group}.{name}": hint for name, hint in typing.get_type_hints(choices).items()}
+        elif group != "name":
+            names[group] = choices
     return names
 
 

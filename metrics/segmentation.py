@@ -2,44 +2,63 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from typing import Literal
 
 import torch
 from torch import Tensor
 
-from metrics.base import Column, Metric, MetricSpec, Samples, Segmenter, Setting, View
-from metrics.protocol import SegmentationChoices
+from metrics.base import Column, Metric, MetricSpec, Reading, Samples, Setting, View
+from metrics.protocol import Reduction
 
 
 class Segmentation(Metric):
     """Keep one confusion matrix over the whole data set for every noise run, never a mean over images."""
 
-    def __init__(self, columns: tuple[str, str], segmenter: Segmenter, setting: Setting) -> None:
+    def __init__(self, columns: tuple[str, str], reading: Reading, setting: Setting) -> None:
         super().__init__(View("image", setting.protocol.repeats))
         self.columns = columns
-        self.segmenter = segmenter
-        self.choices: SegmentationChoices = setting.protocol.segmentation
-        self.num_classes = setting.num_classes
-        self.ignored = setting.ignored_classes
+        self.reading = reading
+        self.num_classes = reading.segmenter.num_classes
+        choices = setting.protocol.segmentation
+        self.reduction: Reduction = reading.reduction if choices.reduction == "official" else choices.reduction
+        self.pixels = choices.accuracy
+        self.scored_as = torch.tensor(reading.scored_as, dtype=torch.int64)
         self.add_sum("confusion", self.view.samples, self.num_classes, self.num_classes, dtype=torch.int64)
         self.add_sum("void", self.view.samples, dtype=torch.int64)  # pixels whose label is not scored
 
     def update(self, samples: Samples) -> None:
         """Add every run's pixels."""
-        predicted = samples.per_layout(samples.once(self.segmenter))  # [N, R, H, W]
-        for run in range(self.view.samples):
-            counts = confusion(samples.labels, predicted[:, run], self.num_classes, self.ignored).cpu()
-            self.sums["confusion"][run] += counts
-            self.sums["void"][run] += samples.labels.numel() - counts.sum()
+        for labels, images in self._of_one_size(samples):
+            size = (labels.shape[-2], labels.shape[-1])
+            predicted = self.reading.segmenter(images.flatten(0, 1), size)  # [n * R, h, w]
+            predicted = predicted.view(*images.shape[:2], *size)
+            truth = self.scored_as.to(labels.device)[labels.long()]
+            for run in range(self.view.samples):
+                counts = confusion(truth, predicted[:, run], self.num_classes).cpu()
+                self.sums["confusion"][run] += counts
+                self.sums["void"][run] += labels.numel() - counts.sum()
+
+    def _of_one_size(self, samples: Samples) -> Iterator[tuple[Tensor, Tensor]]:
+        """Pair label maps [n, h, w] with their images [n, R, 3, H, W], layout by layout where sizes may differ."""
+        stored = self.reading.labels == "stored" and samples.stored_labels
+        if not stored:
+            yield samples.labels, samples.fake
+            return
+        for number, labels in enumerate(stored):
+            yield labels[None].to(samples.fake.device), samples.fake[number : number + 1]
 
     def compute(self) -> dict[str, list[float]]:
         """Return mIoU and accuracy of every run in percent."""
         miou, acc = [], []
         for counts, void in zip(self.sums["confusion"], self.sums["void"], strict=True):
-            miou.append(100 * mean_iou(counts, self.choices.reduction, self.ignored))
-            acc.append(100 * accuracy(counts, int(void), self.choices.accuracy))
+            miou.append(100 * mean_iou(counts, self.reduction))
+            acc.append(100 * accuracy(counts, int(void), self.pixels))
         return {self.columns[0]: miou, self.columns[1]: acc}
+
+    def tables(self) -> dict[str, Tensor]:
+        """Keep the counts of every run, rows = labels: every mean IoU and accuracy is made of them."""
+        return self.sums
 
 
 def confusion(labels: Tensor, predicted: Tensor, num_classes: int, ignore: Sequence[int] = ()) -> Tensor:
@@ -67,12 +86,8 @@ def iou_per_class(confusion: Tensor) -> Tensor:
     return intersection / (confusion.sum(0) + confusion.sum(1) - intersection)
 
 
-def mean_iou(
-    confusion: Tensor,
-    reduction: Literal["nan_union", "all_classes", "gt_present"],
-    ignore: Sequence[int] = (),
-) -> float:
-    """Average IoU over the classes that the reduction names; ignored ones are never among them."""
+def mean_iou(confusion: Tensor, reduction: Reduction) -> float:
+    """Average IoU over the classes that the reduction names."""
     if not confusion.any():
         raise ValueError("No pixel has a label that is scored, so there is no mIoU.")
     iou = iou_per_class(confusion)
@@ -81,7 +96,6 @@ def mean_iou(
         "all_classes": torch.ones_like(iou, dtype=torch.bool),
         "gt_present": confusion.sum(1) > 0,
     }[reduction]
-    chosen[list(ignore)] = False
     return float(iou.nan_to_num(0.0)[chosen].mean())
 
 
@@ -93,16 +107,17 @@ def accuracy(confusion: Tensor, void: int, pixels: Literal["valid", "all"]) -> f
 
 def _build(suffix: str, segmenter: str | None) -> Callable[[Setting], Segmentation]:
     def build(setting: Setting) -> Segmentation:
-        return Segmentation(("miou" + suffix, "acc" + suffix), setting.segmenter(segmenter), setting)
+        return Segmentation(("miou" + suffix, "acc" + suffix), setting.reading(segmenter), setting)
 
     return build
 
 
 SEGMENTATION = MetricSpec(
     "segmentation",
-    1,
+    2,
     (Column("miou", "mIoU", "higher", 2, "%"), Column("acc", "Acc", "higher", 2, "%")),
     _build("", None),
+    needs=("segmenter",),
 )
 SEGMENTATION_PD = MetricSpec(
     "segmentation-pd",

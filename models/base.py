@@ -23,6 +23,7 @@ class Layout:
     labels: Tensor  # [N, H, W] int64, 0..num_classes-1; a don't-care class is an ordinary one, the last
     instances: Tensor  # [N, H, W] int64, 0 = none
     num_classes: int
+    sources: Tensor | None = None  # [N, 3, H, W] in [-1, 1], photos to translate, where data is unpaired
 
     def __len__(self) -> int:
         return len(self.labels)
@@ -50,11 +51,17 @@ class Layout:
     def select(self, index: Sequence[int] | Tensor) -> Layout:
         """Take the layouts at these positions, repeats allowed."""
         index = torch.as_tensor(index, device=self.labels.device)
-        return Layout(self.labels[index], self.instances[index], self.num_classes)
+        sources = None if self.sources is None else self.sources[index]
+        return Layout(self.labels[index], self.instances[index], self.num_classes, sources)
+
+    def repeated(self, times: int) -> Layout:
+        """Take each layout `times` times in a row."""
+        return self.select(torch.arange(len(self)).repeat_interleave(times))
 
     def to(self, device: torch.device) -> Layout:
         """Move to a device."""
-        return Layout(self.labels.to(device), self.instances.to(device), self.num_classes)
+        sources = None if self.sources is None else self.sources.to(device)
+        return Layout(self.labels.to(device), self.instances.to(device), self.num_classes, sources)
 
     def classes_in(self, region: Tensor) -> Tensor:
         """Which classes have a pixel in region [N, H, W]: [N, C] bool."""
@@ -83,6 +90,7 @@ class Method(nn.Module, ABC, Generic[S]):
     config: Any  # the dataclass it was built from
     generator: nn.Module
     encoder: nn.Module | None
+    needs_photo: bool = False  # cannot draw without the photo that belongs to the layout
 
     def planes(self, layout: Layout) -> Tensor:
         """What a discriminator sees of the layout, [N, P, H, W]."""
@@ -102,6 +110,10 @@ class Method(nn.Module, ABC, Generic[S]):
         The second value is the divergence of the posterior from the prior in nats, [N].
         """
         raise NotImplementedError(f"{type(self).__name__} cannot read a style from a photo.")
+
+    def open_bank(self, tensors: Mapping[str, Tensor]) -> None:
+        """Draw from this bank of training photos from now on; its file lies beside the weights."""
+        raise NotImplementedError(f"{type(self).__name__} draws from no bank.")
 
     def mix_styles(self, base: S, other: S, layout: Layout, region: Tensor) -> S:
         """Take `other` inside `region` [N, H, W] and `base` elsewhere, as far as the method's scope allows.
@@ -123,6 +135,13 @@ class MethodSpec(Generic[C]):
     configs: Mapping[str, C]  # data set -> the paper's network for it
     tiny: C  # the network for the built-in data
     recipes: Mapping[str, Any] = field(default_factory=dict)  # data set -> how the paper trains it
-    tiny_recipe: Any = None  # None: nothing to train
+    tiny_recipe: Any = None  # None: the suite cannot train it
     note: str = ""  # printed in every table, e.g. that a network is a reconstruction
     files: Mapping[str, tuple[str, ...]] = field(default_factory=dict)  # network -> names of the authors' file
+    scopes: Mapping[str, Scope] = field(default_factory=dict)  # data set -> scope, where its network has another
+    has_bank: bool = False  # draws from training photos, which `bench bank` gathers in a file beside the weights
+
+    @property
+    def has_weights(self) -> bool:
+        """Whether there is a network to fill."""
+        return self.tiny_recipe is not None or bool(self.files)

@@ -1,4 +1,4 @@
-"""The segmentation networks, in printing order; each class reads its weights with `from_file`."""
+"""The segmentation networks, in printing order; each class reads its weights with `from_files`."""
 
 from __future__ import annotations
 

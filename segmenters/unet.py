@@ -24,8 +24,9 @@ class PaperdollsSegmenter(nn.Module):
         self.decoder = Decoder(widths, num_classes)
 
     @classmethod
-    def from_file(cls, path: Path) -> PaperdollsSegmenter:
+    def from_files(cls, paths: Sequence[Path]) -> PaperdollsSegmenter:
         """Read a safetensors file and freeze the network."""
+        (path,) = paths
         network = cls()
         network.load_state_dict(load_file(path))
         return network.eval().requires_grad_(False)
@@ -42,8 +43,10 @@ class PaperdollsSegmenter(nn.Module):
         scores: Tensor = self.decoder(stages)
         return scores
 
-    def forward(self, images: Tensor) -> Tensor:
-        """Predict the label of every pixel, [M, H, W] int64."""
+    def forward(self, images: Tensor, size: tuple[int, int]) -> Tensor:
+        """Predict the label of every pixel, [M, *size] int64; the size must be that of the images."""
+        if images.shape[-2:] != size:
+            raise ValueError(f"The paperdolls segmenter got images of {tuple(images.shape[-2:])} for labels of {size}.")
         return self.logits(images).argmax(1)
 
 

@@ -66,7 +66,8 @@ def list_files(kind: str | None, method: str | None, weights_root: Path, as_json
     click.echo("\n".join(_paragraphs(files, weights_root)))
     if to_train:
         click.echo(
-            "\nReleased by nobody, to be trained with `bench train`: weights.safetensors in <method>/<data set>/\n"
+            "\nReleased by nobody, or in a form that the suite does not read. `bench train` makes weights.safetensors;\n"
+            "put it into <method>/<data set>/.\n"
         )
         by_method = groupby(to_train, key=lambda row: row["method"])
         click.echo(
@@ -81,15 +82,16 @@ def _methods() -> dict[str, None]:
 
 
 def cells_without_release() -> list[tuple[str, str]]:
-    """Find method and data set of every cell of the papers' tables that the suite can fill after a training only."""
+    """Find the cells of the papers' tables for which nobody released images, or a network that the suite reads."""
     cells = {
         (row.method, dataset.removesuffix("2")): None
         for table in map(published.published_table, published.table_files())
         for row in table.rows
-        for dataset, _ in table.places
-        if row.method in METHODS
+        for (dataset, _), printed in zip(table.places, row.values, strict=True)
+        if row.method in METHODS and not printed.absent
     }
-    released = {tuple(name.split("/")[:2]) for name in WEIGHT_FILES}
+    places = [weights.place.removeprefix("images/").split("/") for weights in WEIGHT_FILES.values()]
+    released = {tuple(parts[:2]) for parts in places if len(parts) == 3}  # method, data set, file
     return sorted((cell for cell in cells if cell not in released), key=lambda cell: list(METHODS).index(cell[0]))
 
 

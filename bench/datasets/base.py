@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import typing
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Literal
 
@@ -36,6 +36,8 @@ class Item:
     labels: Labels  # [H, W], 0..num_classes-1
     instances: Instances  # [H, W], 0 = none
     image: Image  # [H, W, 3]
+    stored_labels: Labels | None = None  # the label map at the size of its file; None = the same as `labels`
+    source: Image | None = None  # [H, W, 3], the photo to translate where data is unpaired and labels say nothing
 
 
 @dataclass(frozen=True)
@@ -48,7 +50,9 @@ class DatasetSpec:
     palette: tuple[Colour, ...]
     size: tuple[int, int]  # height, width
     open: Callable[[Split, Path | None], Dataset]  # the folder with all data sets; None = $BENCH_DATA or ./data
-    ignored_classes: tuple[int, ...] = ()  # not scored (don't care)
+    scored_as: tuple[int, ...] = ()  # the segmenter's class for every class, -1 = not scored; () = the same numbers
+    scoring: str = ""  # the group of a protocol that says which segmenter reads its images; "" = none does
+    split_sizes: Mapping[Split, int] = field(default_factory=dict)  # how many items the papers count
     evaluation_only: bool = False  # its train split serves as FID's reference, and is not to be trained on
     has_instances: bool = False  # instances differ from classes, so that mISD and mOID say something of their own
 
@@ -56,6 +60,11 @@ class DatasetSpec:
     def num_classes(self) -> int:
         """Count the classes of the layouts, ignored ones included."""
         return len(self.class_names)
+
+    @property
+    def ignored_classes(self) -> tuple[int, ...]:
+        """List the classes that are not scored (don't care)."""
+        return tuple(label for label, score in enumerate(self.scored_as) if score < 0)
 
 
 class Dataset(typing.Protocol):

@@ -58,7 +58,16 @@ def open_deepfashion2(split: Split, root: Path | None = None) -> FolderDataset:
     return FolderDataset(DEEPFASHION2, split, pair(images, labels, instances))
 
 
-DEEPFASHION = DatasetSpec("deepfashion", "DeepFashion", CLASS_NAMES, PERSON_PALETTE, SIZE, open_deepfashion)
+DEEPFASHION = DatasetSpec(
+    "deepfashion",
+    "DeepFashion",
+    CLASS_NAMES,
+    PERSON_PALETTE,
+    SIZE,
+    open_deepfashion,
+    scoring="deepfashion",
+    split_sizes={"train": 30000, "val": 2247},
+)
 DEEPFASHION2 = DatasetSpec(
     "deepfashion2",
     "DeepFashion2",
@@ -66,6 +75,7 @@ DEEPFASHION2 = DatasetSpec(
     PERSON_PALETTE,
     SIZE,
     open_deepfashion2,
+    scoring="deepfashion",
     evaluation_only=True,
     has_instances=True,
 )

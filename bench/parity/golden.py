@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import zipfile
 import zlib
 from collections.abc import Callable, Mapping, Sequence
@@ -116,6 +117,24 @@ class Golden:
         if self.array("image").dtype.kind == "u":
             return self.batch("image", None, None, None, 3).movedim(-1, 1).float().div(255).sub(0.5).div(0.5)
         return self.batch("image", None, 3, None, None)
+
+    def enlarged(self, name: str) -> Tensor:
+        """Read photos [N, 3, H, W] that are stored small; the notes say how often a pixel is repeated."""
+        small = self.batch(name, None, 3, None, None)
+        factor = re.search(rf"\b{name}: .*?nearest x(\d+)", str(self.meta.get("input_notes", "")))
+        if factor is None:
+            raise GoldenError(f"input_notes do not say how '{name}' {list(small.shape)} is enlarged")
+        return self.enlarged_to(name, small, small.shape[2] * int(factor[1]), small.shape[3] * int(factor[1]))
+
+    def enlarged_to(self, name: str, small: Tensor, height: int, width: int) -> Tensor:
+        """Make squares of equal pixels of every pixel of `small` [N, C, h, w], which was read from `name`."""
+        if not 0 < height * width <= _LABEL_PIXELS:
+            raise GoldenError(f"a picture of {height}x{width} pixels is larger than is sane")
+        rows, columns = height // small.shape[2], width // small.shape[3]
+        large = small.repeat_interleave(rows, 2).repeat_interleave(columns, 3)
+        if large.shape[2:] != (height, width):
+            raise GoldenError(f"array '{name}' is {list(small.shape[2:])}, no fraction of {height}x{width}")
+        return large
 
     def of_network(self, field: str, name: str | None, default: Json) -> Json:
         """Read a field that is either of the only network or has an entry for every network."""

@@ -172,8 +172,8 @@ def test_a_list_has_a_line_for_every_name(kind):
     assert len(set(names)) == len(names)
 
 
-def test_the_truth_is_listed_among_the_methods():
-    assert list(catalog.methods())[-1] == "truth"
+def test_the_truth_and_the_real_photos_are_listed_among_the_methods():
+    assert list(catalog.methods())[-2:] == ["truth", "real"]
     assert "truth" in run("list", "methods").stdout
 
 

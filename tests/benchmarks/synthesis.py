@@ -35,7 +35,6 @@ from torch.utils.flop_counter import FlopCounterMode
 from bench.catalog import resolve
 from bench.devices import choose_device
 from bench.provenance import collect
-from bench.runner import repeated
 from models import METHODS
 from models._blocks.spatial import SpatialNorm
 from models._blocks.spectral import Spectral, fold_spectral
@@ -178,7 +177,7 @@ def prepare(case: Case) -> Drawing:
     method.to(device, memory_format=torch.channels_last)
     plain, layout = plain_form(method), scattered_layout(case.classes, case.size).to(device)
     rngs = [torch.Generator().manual_seed(number) for number in range(case.styles)]
-    style = method.sample_style(repeated(layout, case.styles), rngs)
+    style = method.sample_style(layout.repeated(case.styles), rngs)
     return Drawing(lambda: method.synthesize(layout, style), lambda: draw_plain(plain, layout, style))
 
 

@@ -7,6 +7,7 @@ from named_fill import filled_state
 
 from metrics._alexnet import AlexNet, linear_layers
 from metrics._paperdolls import PaperdollsFeatures
+from metrics.base import Reading
 from metrics.moments import Moments
 from metrics.protocol import PROTOCOLS, Protocol
 
@@ -38,7 +39,8 @@ class BrightnessSegmenter:
 
     num_classes = 4
 
-    def __call__(self, images):
+    def __call__(self, images, size):
+        assert images.shape[-2:] == size
         return ((images.mean(1) + 1) * 2).long().clamp(0, 3)
 
 
@@ -61,12 +63,12 @@ class TinySetting:
         photos = torch.rand(40, 3, 32, 32, generator=generator) * 2 - 1
         return Moments.of(self.networks[name](photos))
 
-    def segmenter(self, name=None):
-        return self.networks[f"segmenter {name}"]
+    def reading(self, segmenter=None):
+        scored_as = tuple(-1 if label in self.ignored_classes else label for label in range(self.num_classes))
+        return Reading(BrightnessSegmenter(), scored_as, "drawn", "nan_union")
 
 
 @pytest.fixture
 def setting(alexnet, paperdolls):
     networks = {"alexnet": alexnet, "paperdolls": paperdolls, "inception": lambda images: images.mean((2, 3))}
-    networks |= {"segmenter None": BrightnessSegmenter(), "segmenter paperdolls": BrightnessSegmenter()}
     return TinySetting(networks)

@@ -3,7 +3,7 @@ from dataclasses import FrozenInstanceError
 import pytest
 
 from metrics._protocol_sources import SOURCES
-from metrics.protocol import PROTOCOLS, derive, explain, flatten
+from metrics.protocol import PROTOCOLS, choices_for, derive, explain, flatten
 
 
 def test_names_are_those_users_type():
@@ -24,6 +24,7 @@ def test_every_choice_is_explained_and_nothing_else(name):
 def test_every_field_is_listed():
     assert list(flatten(PROTOCOLS["clean"])) == [
         "repeats",
+        "style",
         "fid.mode",
         "fid.real_split",
         "fid.reference_limit",
@@ -39,7 +40,25 @@ def test_every_field_is_listed():
         "region.average",
         "segmentation.reduction",
         "segmentation.accuracy",
+        "cityscapes.network",
+        "cityscapes.labels",
+        "cityscapes.scales",
+        "ade20k.network",
+        "ade20k.labels",
+        "ade20k.sizes",
+        "coco_stuff.labels",
+        "celebamask.resize",
+        "celebamask.labels",
+        "deepfashion.network",
     ]
+
+
+def test_choices_about_other_data_do_not_concern_a_data_set():
+    concerned = choices_for(PROTOCOLS["clean"], "ade20k")
+    assert {name.split(".")[0] for name in flatten(PROTOCOLS["clean"])} - {
+        name.split(".")[0] for name in concerned
+    } == {"cityscapes", "coco_stuff", "celebamask", "deepfashion"}
+    assert concerned.items() <= flatten(PROTOCOLS["clean"]).items()
 
 
 def test_derived_protocol_changes_one_choice_and_shows_it():

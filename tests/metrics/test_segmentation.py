@@ -6,6 +6,7 @@ import torch
 from drawn_samples import draw_samples
 from torchmetrics.functional.classification import multiclass_jaccard_index
 
+from metrics.base import Reading
 from metrics.protocol import derive
 from metrics.segmentation import SEGMENTATION, accuracy, confusion, iou_per_class, mean_iou
 
@@ -67,24 +68,18 @@ def test_eight_bit_labels_do_not_overflow():
     assert confusion(labels, labels, 182)[180, 180] == 4
 
 
-def test_ignored_classes_are_in_no_mean():
-    counts = torch.tensor([[6, 0, 2], [0, 8, 0], [0, 0, 0]])
-    assert mean_iou(counts, "nan_union", (2,)) == mean_iou(counts, "all_classes", (2,)) == pytest.approx((0.75 + 1) / 2)
-    assert mean_iou(counts, "nan_union") == pytest.approx((0.75 + 1 + 0) / 3)
-
-
 def test_metric_scores_every_run_alone_and_leaves_void_out(setting):
     samples = draw_samples(4, 3)
     metric = SEGMENTATION.build(setting)
     metric.update(samples)
     values = metric.compute()
     for run in range(3):
-        predicted = metric.segmenter(samples.fake[:, run])
+        predicted = metric.reading.segmenter(samples.fake[:, run], (64, 64))
         valid = samples.labels != 3
         right = ((predicted == samples.labels) & valid).sum() / valid.sum()
         assert values["acc"][run] == pytest.approx(100 * float(right), rel=1e-6)
         ious = []
-        for number in range(3):
+        for number in range(4):  # class 3 is never in the labels that count, but may be predicted there
             label, guess = (samples.labels == number) & valid, (predicted == number) & valid
             ious.append(float((label & guess).sum() / (label | guess).sum()))
         assert values["miou"][run] == pytest.approx(100 * np.mean(ious), rel=1e-6)
@@ -101,6 +96,56 @@ def test_void_pixels_count_as_wrong_where_the_protocol_says_all(setting):
         results[pixels] = metric.compute()["acc"][0]
     share = float((samples.labels != 3).double().mean())
     assert results["all"] == pytest.approx(results["valid"] * share, rel=1e-9)
+
+
+class Recorder:
+    """Reads class 1 everywhere, at the size that is asked for."""
+
+    num_classes = 2
+
+    def __init__(self):
+        self.sizes = []
+
+    def __call__(self, images, size):
+        self.sizes.append((len(images), *size))
+        return torch.ones(len(images), *size, dtype=torch.int64)
+
+
+def test_stored_label_maps_are_compared_at_their_own_size(setting):
+    samples = draw_samples(2, 3)
+    stored = [torch.ones(6, 10, dtype=torch.uint8), torch.tensor([[0, 1], [2, 3]], dtype=torch.uint8)]
+    samples.stored_labels = stored
+    segmenter = Recorder()
+    setting.reading = lambda name=None: Reading(segmenter, (0, 1, -1, 1), "stored", "nan_union")
+    metric = SEGMENTATION.build(setting)
+    metric.update(samples)
+    assert segmenter.sizes == [(3, 6, 10), (3, 2, 2)]
+    np.testing.assert_array_equal(metric.tables()["confusion"], [[[0, 1], [0, 62]]] * 3)
+    np.testing.assert_array_equal(metric.tables()["void"], [1] * 3)
+
+
+def test_layout_classes_are_scored_as_the_segmenter_numbers_them(setting):
+    samples = draw_samples(2, 3)
+    segmenter = Recorder()
+    setting.reading = lambda name=None: Reading(segmenter, (-1, 0, 1, 1), "drawn", "nan_union")
+    metric = SEGMENTATION.build(setting)
+    metric.update(samples)
+    counts = torch.bincount(samples.labels.flatten(), minlength=4)
+    expected = [[0, int(counts[1])], [0, int(counts[2] + counts[3])]]
+    np.testing.assert_array_equal(metric.tables()["confusion"], [expected] * 3)
+    np.testing.assert_array_equal(metric.tables()["void"], [int(counts[0])] * 3)
+
+
+@pytest.mark.parametrize("reduction", ["nan_union", "all_classes", "gt_present"])
+def test_a_protocol_may_choose_another_reduction_than_the_official_one(setting, reduction):
+    samples = draw_samples(2, 3)
+    setting.reading = lambda name=None: Reading(Recorder(), (-1, -1, -1, 1), "drawn", "all_classes")
+    for choice in ("official", reduction):
+        setting.protocol = derive(setting.protocol, [f"segmentation.reduction={choice}"])
+        metric = SEGMENTATION.build(setting)
+        metric.update(samples)
+        expected = 50 if choice == "official" or reduction == "all_classes" else 100
+        assert metric.compute()["miou"] == [expected] * 3
 
 
 def test_a_foreign_segmenter_is_refused():

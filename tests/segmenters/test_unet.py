@@ -14,7 +14,7 @@ SHIPPED = Path(bench.__file__).parent / "weights" / "paperdolls" / "segmenter.sa
 
 @pytest.fixture(scope="module")
 def segmenter():
-    return PaperdollsSegmenter.from_file(SHIPPED)
+    return PaperdollsSegmenter.from_files([SHIPPED])
 
 
 def mean_iou(predicted, labels):
@@ -29,10 +29,10 @@ def mean_iou(predicted, labels):
 @pytest.mark.parametrize(("opener", "least"), [(open_paperdolls, 0.92), (open_paperdolls2, 0.88)])
 def test_shipped_weights_read_the_layouts_of_held_out_photos(segmenter, opener, least):
     images, labels = load_photos(opener("val"), 64).batch(torch.arange(64))
-    predicted = segmenter(images)
+    predicted = segmenter(images, (64, 64))
     assert predicted.dtype == torch.int64
     assert mean_iou(predicted, labels) > least
-    assert mean_iou(segmenter(images.roll(1, 0)), labels) < 0.5
+    assert mean_iou(segmenter(images.roll(1, 0), (64, 64)), labels) < 0.5
 
 
 def test_images_of_a_batch_do_not_matter_to_each_other(segmenter):
@@ -43,14 +43,14 @@ def test_images_of_a_batch_do_not_matter_to_each_other(segmenter):
 
 def test_sizes_other_than_square_are_read(segmenter):
     images, labels = load_photos(open_paperdolls("val"), 16).batch(torch.arange(16))
-    predicted = segmenter(images[:, :, :, 8:56])
+    predicted = segmenter(images[:, :, :, 8:56], (64, 48))
     assert predicted.shape == (16, 64, 48)
     assert (predicted == labels[:, :, 8:56]).float().mean() > 0.97
 
 
 def test_sizes_that_do_not_halve_three_times_are_refused(segmenter):
     with pytest.raises(ValueError, match="60x64; both must be divisible by 8"):
-        segmenter(torch.zeros(1, 3, 60, 64))
+        segmenter(torch.zeros(1, 3, 60, 64), (60, 64))
 
 
 def test_the_network_is_as_small_as_stated():

@@ -186,7 +186,7 @@ def test_a_method_names_all_its_files(known, fetch, monkeypatch, tmp_path):
     known()
     for name in ("crn/cityscapes/a.pth", "crn/cityscapes/b.pth", "crnx/cityscapes/a.pth"):
         monkeypatch.setitem(WEIGHT_FILES, name, replace(WEIGHT_FILES["tiny"], name=name, place=name))
-    for name in [name for name in WEIGHT_FILES if name.startswith("crn/") and "model.ckpt" in name]:
+    for name in [name for name in WEIGHT_FILES if name.startswith("crn/") and "tensorflow" in name]:
         monkeypatch.delitem(WEIGHT_FILES, name)
     assert fetch("crn").exit_code == 0
     assert sorted(path.relative_to(tmp_path).as_posix() for path in tmp_path.rglob("*.pth")) == [
