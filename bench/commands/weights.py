@@ -20,6 +20,11 @@ from bench.trust import expected_hash
 from bench.weight_files import KINDS, SHIPPED, WEIGHT_FILES, Fetched, WeightFile, fetch, method_folder, size_text
 from models import METHODS
 
+TO_TRAIN = """
+Released by nobody, or in a form that the suite does not read: `bench train` makes weights.safetensors,
+to be put into <method>/<data set>/.
+"""
+
 
 @click.group()
 @debug_option
@@ -65,10 +70,7 @@ def list_files(kind: str | None, method: str | None, weights_root: Path, as_json
     click.echo(f"Name, state, size, SHA-256, use, and place below {weights_root}, where it is not the name.")
     click.echo("\n".join(_paragraphs(files, weights_root)))
     if to_train:
-        click.echo(
-            "\nReleased by nobody, or in a form that the suite does not read. `bench train` makes weights.safetensors;\n"
-            "put it into <method>/<data set>/.\n"
-        )
+        click.echo(TO_TRAIN)
         by_method = groupby(to_train, key=lambda row: row["method"])
         click.echo(
             aligned([{"method": name, "data sets": _data_sets(list(rows))} for name, rows in by_method], head=False)
