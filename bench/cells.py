@@ -21,7 +21,7 @@ from metrics.base import MetricSpec
 from metrics.protocol import Protocol, choices_for
 from models.base import MethodSpec
 
-MACHINE_METRICS = ("seconds", "memory")  # depend on the device, which therefore enters their keys
+MACHINE_METRICS = ("seconds", "memory", "energy")  # depend on the device, which therefore enters their keys
 
 
 @dataclass(frozen=True)

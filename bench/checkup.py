@@ -132,7 +132,7 @@ def _check_method(spec: MethodSpec[Any], dataset: str, places: Places) -> Check:
     def look() -> str:
         choose_config(spec, dataset, preset)
         weights = find_method_weights(spec, dataset, preset, places.weights_root, None, untrained=False)
-        return ", ".join(str(path) for _, path in weights.files) or "needs no weights"
+        return ", ".join(str(path) for _, path, _ in weights.files) or "needs no weights"
 
     return looked_for(f"method {spec.name} on {dataset}", look)
 

@@ -51,9 +51,9 @@ class Record:
     columns: tuple[str, ...] = ()  # the column keys that stay blank, where there are no values
     counts: Mapping[str, int] = field(default_factory=dict)  # what was measured: {"layouts": 500, "images": 5000}
     note: str = ""  # shown below every table that shows the record
-    intervals: Mapping[str, tuple[float, float]] = field(
-        default_factory=dict
-    )  # column key -> 95 % interval of the mean
+    intervals: Mapping[str, tuple[float, float]] = field(default_factory=dict)  # column key -> 95 % of the mean
+    networks: Mapping[str, str] = field(default_factory=dict)  # that looked at images -> hash, and who vouches for it
+    doubts: tuple[str, ...] = ()  # shown beside the number in every table
 
     def __post_init__(self) -> None:
         if self.status not in get_args(Status):
@@ -80,9 +80,9 @@ class Record:
         if not isinstance(fields, dict) or not {"cell", "provenance"} <= fields.keys():
             raise ValueError("it holds no cell and provenance")
         cell, provenance = Cell(**fields.pop("cell")), Provenance(**fields.pop("provenance"))
-        columns = tuple(fields.pop("columns"))
+        columns, doubts = tuple(fields.pop("columns")), tuple(fields.pop("doubts", ()))
         intervals = {column: (low, high) for column, (low, high) in fields.pop("intervals", {}).items()}
-        return cls(cell=cell, provenance=provenance, columns=columns, intervals=intervals, **fields)
+        return cls(cell=cell, provenance=provenance, columns=columns, doubts=doubts, intervals=intervals, **fields)
 
 
 class RecordStore:

@@ -16,7 +16,7 @@ from bench.moment_files import read_moments
 from bench.progress import Reporter
 from bench.reference import Photos, PhotoStatistics, features_of
 from bench.scoring import Scoring, scoring_of
-from bench.weight_files import verified
+from bench.weight_files import verified, voucher
 from metrics._alexnet import AlexNet
 from metrics._inception import load_inception
 from metrics._paperdolls import PaperdollsFeatures
@@ -47,6 +47,11 @@ class FeatureNetworks:
         if weights not in self._hashes:
             self._hashes[weights] = verified(weights, self.weights_root, allow_unknown=self.allow_unknown)[1]
         return self._hashes[weights]
+
+    def described(self, weights: str) -> str:
+        """Hash of a weight file, and who vouches for it, as records say it."""
+        sha256 = self.sha256(weights)
+        return f"{sha256} ({voucher(weights, self.weights_root, sha256)})"
 
     def _load(self, key: str, weights: Sequence[str], read: Callable[..., torch.nn.Module]) -> Any:  # noqa: ANN401
         if key not in self._loaded:

@@ -111,7 +111,7 @@ def entry_of(record: Record | None, column: Column) -> Number:
         return Number(note=f"{record.status}: {record.reason}")
     runs = record.runs.get(column.key, [])
     spread = digits(statistics.stdev(runs), column.decimals) if len(runs) > 1 else ""
-    return Number(digits(record.values[column.key], column.decimals), spread)
+    return Number(digits(record.values[column.key], column.decimals), spread, note=" ".join(record.doubts))
 
 
 def row_notes(records: Iterable[Record]) -> tuple[str, ...]:

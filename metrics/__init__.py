@@ -27,4 +27,5 @@ METRICS: dict[str, tuple[str, str]] = {
     "macs": ("metrics.complexity:MACS", "multiply-adds of one image, counted truly and as the papers count"),
     "seconds": ("metrics.complexity:SECONDS", "time to draw one image"),
     "memory": ("metrics.complexity:MEMORY", "peak memory of the accelerator while drawing one image"),
+    "energy": ("metrics.complexity:ENERGY", "joules of the accelerator for one image, where it counts them"),
 }

@@ -93,7 +93,7 @@ WAYS: Mapping[FidMode, Way] = {
     # clean-fid `legacy_tensorflow`, torch-fidelity, the original TTUR code; network as in `clean`. (x - 128) / 128
     "legacy_tensorflow": Way("inception_fid", lambda images: (bilinear_tf1(_bytes(images)) - 128) / 128),
     # pytorch-fid from 2019-02-16 to 2019-05-27: torchvision's network and ImageNet weights. (x - 127.5) / 127.5
-    "torchvision": Way("inception_torchvision", lambda images: 2 * bilinear(_unit(images)) - 1),
+    "torchvision": Way("inception_tv", lambda images: 2 * bilinear(_unit(images)) - 1),
     # pytorch-fid before 2019-02-16 and the copy in DSCGAN's code: the same network on another range.
-    "torchvision_imagenet": Way("inception_torchvision", _imagenet),
+    "torchvision_imagenet": Way("inception_tv", _imagenet),
 }

@@ -180,6 +180,7 @@ class MetricSpec:
     needs: tuple[str, ...] | Callable[[Protocol], tuple[str, ...]] = ()
     of_constant: float | None = None  # the value, by definition, of a method that draws one image per layout
     photos: bool = False  # compares with the real images of `fid.real_split`, which therefore enter the record's key
+    doubt: Callable[[Mapping[str, float]], str] = lambda values: ""  # what must be said of these values; "": nothing
 
     def weights(self, protocol: Protocol) -> tuple[str, ...]:
         """Name the weight files of the feature networks."""

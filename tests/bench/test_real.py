@@ -28,7 +28,7 @@ def method_of(name):
     """Build a method with the weights that are shipped, as untrained encoders give numbers beyond all bounds."""
     spec = resolve("method", methods(), name)
     shipped = SHIPPED / "paperdolls" / f"{name}.safetensors"
-    weights = (("", shipped),) if shipped.exists() else ()
+    weights = (("", shipped, ""),) if shipped.exists() else ()
     return build_method(spec, spec.tiny, MethodWeights(weights, untrained=not weights and spec.name != "real"), CPU)
 
 

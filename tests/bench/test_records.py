@@ -11,7 +11,8 @@ from synthetic_records import CELL, done, of_paper, of_run, skipped
 from bench.catalog import UserError
 from bench.records import Record, RecordStore
 
-ALL = [*of_paper(), *of_run()]
+DOUBTFUL = replace(done(fid=1.0), key="doubtful", networks={"alexnet": "00 (unknown)"}, doubts=("another network",))
+ALL = [*of_paper(), *of_run(), DOUBTFUL]
 
 
 @pytest.mark.parametrize("record", ALL, ids=lambda record: record.key)

@@ -62,8 +62,8 @@ def test_the_network_is_the_one_the_protocol_names(setting):
 
 def test_the_weight_file_is_the_networks():
     assert INCEPTION_SCORE.weights(PROTOCOLS["clean"]) == ("inception_fid",)
-    assert INCEPTION_SCORE.weights(PROTOCOLS["scgan2021"]) == ("inception_torchvision",)
-    assert INCEPTION_SCORE.weights(PROTOCOLS["spade2019"]) == ("inception_torchvision",)
+    assert INCEPTION_SCORE.weights(PROTOCOLS["scgan2021"]) == ("inception_tv",)
+    assert INCEPTION_SCORE.weights(PROTOCOLS["spade2019"]) == ("inception_tv",)
 
 
 def test_parts_without_an_image_are_refused(setting):
