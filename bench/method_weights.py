@@ -58,7 +58,7 @@ def find_method_weights(
 
 def weights_folder(spec: MethodSpec[Any], dataset: str, root: Path) -> Path:
     """Say where weights of the paper's size belong; deepfashion2 is drawn by the networks of deepfashion."""
-    return root / spec.name / dataset.removesuffix("2")
+    return root / spec.name / ("deepfashion" if dataset == "deepfashion2" else dataset)
 
 
 def _shipped(spec: MethodSpec[Any]) -> MethodWeights:

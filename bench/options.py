@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any, TypeVar
@@ -15,6 +16,12 @@ Decorator = Callable[[F], F]
 
 POSITIVE = click.IntRange(min=1)
 FOLDER = click.Path(file_okay=False, path_type=Path)
+
+
+def available_cpus() -> int:
+    """Count the CPUs that this process may use."""
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+
 
 json_option = click.option("--json", "as_json", is_flag=True, help="Print JSON on standard output instead of a table.")
 seed_option = click.option(
@@ -33,9 +40,9 @@ batch_size_option = click.option(
 num_workers_option = click.option(
     "--num-workers",
     type=click.IntRange(min=0),
-    default=2,
-    show_default=True,
-    help="Threads that read data ahead; 0 reads in the main one.",
+    default=lambda: min(4, available_cpus()),
+    show_default="CPUs, at most 4",
+    help="Processes that read data ahead; 0 reads in the main one.",
 )
 limit_option = click.option(
     "--limit", type=POSITIVE, help="Use the first N label maps only; tables then say so, e.g. paperdolls2[:50]."

@@ -12,7 +12,7 @@ from typing import Any, Literal
 
 import torch
 
-from bench.batches import collate, read_ahead
+from bench.batches import collate
 from bench.catalog import UserError, resolve
 from bench.datasets.base import Dataset, DatasetSpec
 from bench.files import whole_file
@@ -20,6 +20,7 @@ from bench.plan import content_key
 from bench.progress import Reporter
 from bench.scoring import Scoring, scoring_of
 from bench.weight_files import verified
+from bench.workers import done_ahead
 from metrics._alexnet import AlexNet
 from metrics._inception import FIDInception
 from metrics._paperdolls import PaperdollsFeatures
@@ -144,7 +145,7 @@ class CellSetting:
     def _moments(self, real: Dataset, count: int, extractor: Extractor, step: int = 16) -> Moments:
         self.reporter.stage(f"{self.spec.name}: features of {count} real images", count)
         total: Moments | None = None
-        with closing(read_ahead(real, range(count), self.num_workers)) as items:
+        with closing(done_ahead(map(real.loader, range(count)), self.num_workers)) as items:
             while batch := list(islice(items, step)):
                 moments = Moments.of(extractor(collate(batch, self.num_classes).images.to(self.device)))
                 total = moments if total is None else total + moments

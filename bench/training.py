@@ -10,22 +10,24 @@ import io
 import json
 import math
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import AbstractContextManager, contextmanager, nullcontext
+from contextlib import AbstractContextManager, closing, contextmanager, nullcontext
 from dataclasses import asdict, dataclass, field
+from itertools import islice
 from pathlib import Path
 from typing import Any, Literal
 
 import torch
 from torch import Tensor, nn
 
-from bench.batches import Batch, collate, flipped, stream
+from bench.batches import Batch, collate, flipped, random_crop, stream
 from bench.catalog import UserError
 from bench.checkpoints import read_checkpoint, write_checkpoint
-from bench.datasets.base import Dataset
+from bench.datasets.base import Dataset, Item
 from bench.files import write_text
 from bench.images import to_photos
 from bench.pictures import grid, paint_labels, save_png
 from bench.seeds import stream_seed
+from bench.workers import done_ahead
 from models._losses import PerceptualLoss
 from models._recipe import Game, Player, Schedule, initialise
 from models.base import Layout, Method
@@ -42,6 +44,7 @@ class TrainingOptions:
     seed: int = 0
     device: torch.device = field(default_factory=lambda: torch.device("cpu"))
     precision: Precision = "float32"
+    num_workers: int = 0  # processes that read items ahead
     log_every: int = 50
     grid_every: int = 500
 
@@ -58,6 +61,8 @@ class Trainer:
         perceptual: PerceptualLoss | None = None,
     ) -> None:
         self.recipe, self.dataset, self.options = recipe, dataset, options
+        load_size = dataset.spec.load_size
+        self._larger = dataset if load_size is None else dataset.resized(load_size)  # what training items are cut from
         sample = collate([dataset[0]], dataset.num_classes)
         self.objective: Game = recipe.objective(method, method.planes(sample.layout).shape[1])
         initialise(self.objective, recipe.init_gain, stream(options.seed, "weights"))
@@ -87,16 +92,28 @@ class Trainer:
 
     def batches(self) -> Iterator[Batch]:
         """The batches from the current step on; an epoch's order is a permutation of its own."""
+        size = self.recipe.batch
+        with closing(done_ahead(map(self._larger.loader, self._order()), self.options.num_workers)) as items:
+            for step in range(self.step, self.total_steps):
+                varied = [self._varied(item, step, n) for n, item in enumerate(islice(items, size))]
+                if self.recipe.flip:
+                    turn = torch.rand(size, generator=stream(self.options.seed, "flip", step)) < 0.5
+                    varied = [flipped(item) if t else item for item, t in zip(varied, turn.tolist(), strict=True)]
+                yield collate(varied, self.dataset.num_classes).to(self.options.device)
+
+    def _order(self) -> Iterator[int]:
+        """Number the items of all batches from the current step on."""
         size, per_epoch = self.recipe.batch, self.steps_per_epoch
-        for step in range(self.step, self.total_steps):
-            epoch, position = divmod(step, per_epoch)
+        for epoch in range(self.step // per_epoch, self.total_steps // per_epoch):
             order = torch.randperm(len(self.dataset), generator=stream(self.options.seed, "order", epoch))
-            index = order[position * size : (position + 1) * size].tolist()
-            items = [self.dataset[i] for i in index]
-            if self.recipe.flip:
-                turn = torch.rand(size, generator=stream(self.options.seed, "flip", step)) < 0.5
-                items = [flipped(item) if t else item for item, t in zip(items, turn.tolist(), strict=True)]
-            yield collate(items, self.dataset.num_classes).to(self.options.device)
+            first = max(0, self.step - epoch * per_epoch)
+            yield from order[first * size : per_epoch * size].tolist()
+
+    def _varied(self, item: Item, step: int, position: int) -> Item:
+        """Cut an item out of its larger form, where the data set has one."""
+        if self._larger is self.dataset:
+            return item
+        return random_crop(item, self.dataset.size, stream(self.options.seed, "crop", step, position))
 
     def train(self, report: Report) -> None:
         """Run to the end, saving after every epoch."""
