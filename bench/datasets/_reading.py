@@ -106,12 +106,16 @@ def read_ids(path: Path, size: Size | None = None) -> NDArray[np.int32]:
 def read_labels(path: Path, size: Size | None, num_classes: int, dont_care: int | None = None) -> Labels:
     """Read a label map and check its range; the label `dont_care` becomes the last class."""
     ids = read_ids(path)
-    wrong = (ids < 0) | (ids >= num_classes if dont_care is None else (ids >= num_classes - 1) & (ids != dont_care))
-    if wrong.any():
-        last = num_classes - 1 if dont_care is None else num_classes - 2
+    last = num_classes - 1 if dont_care is None else num_classes - 2
+    cared_for = ids if dont_care is None else ids[ids != dont_care]
+    low, high = cared_for.min(initial=0), cared_for.max(initial=0)
+    if low < 0 or high > last:
         other = "" if dont_care is None else f" or {dont_care}"
-        raise UserError(f"{path} holds the label {ids[wrong].max()}; expected 0 to {last}{other}, one index per class.")
-    labels = np.where(ids == dont_care, num_classes - 1, ids).astype(np.uint8)
+        wrong = high if high > last else low
+        raise UserError(f"{path} holds the label {wrong}; expected 0 to {last}{other}, one index per class.")
+    labels = ids.astype(np.uint8)
+    if dont_care is not None:
+        labels[ids == dont_care] = num_classes - 1
     return labels if size is None else resized(labels, size, Pillow.Resampling.NEAREST)
 
 

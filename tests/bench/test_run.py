@@ -114,7 +114,7 @@ def test_batch_size_and_shards_change_no_number(finished, tmp_path, monkeypatch)
             assert value == pytest.approx(values(finished)[key], rel=1e-3 if key[1] == "fid_pd" else 1e-4)
 
 
-def test_threads_that_read_ahead_change_no_bit(finished, tmp_path):
+def test_processes_that_read_ahead_change_no_bit(finished, tmp_path):
     assert measure(tmp_path, "--num-workers", "2", methods="inade").exit_code == 0
     assert values(tmp_path) == {key: value for key, value in values(finished).items() if key[0] == "inade"}
 
