@@ -84,7 +84,7 @@ def listed(place: Path, root: Path, naming: Naming = PICTURES, *, within: Sequen
 
 def _in(folder: Path) -> list[Path]:
     with os.scandir(folder) as entries:
-        names = [entry.name for entry in entries if not entry.is_dir()]
+        names = [entry.name for entry in entries if not entry.is_dir(follow_symlinks=False)]
     return [folder / name for name in sorted(names)]
 
 
