@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import partial
@@ -119,12 +120,12 @@ def summed_up(dataset: Dataset, findings: Sequence[Finding]) -> Report:
 
 
 def _unscored_share(dataset: Dataset, findings: Sequence[Finding]) -> float | None:
-    pixels = np.zeros(dataset.num_classes, np.int64)
+    pixels: Counter[int] = Counter()
     for finding in findings:
-        pixels[list(finding.pixels)] += list(finding.pixels.values())
-    if not dataset.ignored_classes or not pixels.any():
+        pixels.update(finding.pixels)
+    if not dataset.ignored_classes or not pixels:
         return None
-    return float(pixels[list(dataset.ignored_classes)].sum() / pixels.sum())
+    return sum(pixels[label] for label in dataset.ignored_classes) / pixels.total()
 
 
 def _oddities(dataset: Dataset, share: float | None) -> Iterator[str]:

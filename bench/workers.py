@@ -1,7 +1,7 @@
 """Work that other processes do ahead of need, so that a GPU does not wait for files that one core reads.
 
 The processes are started afresh and not forked, as neither CUDA nor threads survive a fork. They import the modules
-that the tasks come from; those of the data sets need numpy and Pillow only.
+that the tasks come from and no others; those of the data sets need numpy and Pillow only.
 """
 
 from __future__ import annotations
@@ -9,6 +9,7 @@ from __future__ import annotations
 import multiprocessing
 import os
 import signal
+import sys
 import threading
 from collections import deque
 from collections.abc import Callable, Generator, Iterable, Iterator
@@ -16,6 +17,7 @@ from concurrent.futures import Future, ProcessPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
 from contextlib import contextmanager
 from functools import cache
+from types import ModuleType
 from typing import TypeVar
 
 from bench.catalog import UserError
@@ -58,7 +60,7 @@ class _Team:
 
     def __init__(self, workers: int) -> None:
         self.pool = ProcessPoolExecutor(workers, multiprocessing.get_context("spawn"), _begin)
-        with _without_interrupts():
+        with _without_interrupts(), _without_main():
             self._starting = [self.pool.submit(os.getpid) for _ in range(workers)]
 
     @property
@@ -83,6 +85,17 @@ def _without_interrupts() -> Iterator[None]:
         yield
     finally:
         signal.pthread_sigmask(signal.SIG_SETMASK, before)
+
+
+@contextmanager
+def _without_main() -> Iterator[None]:
+    """Keep processes started in the block from importing our main module; it may need torch, or be no file at all."""
+    main = sys.modules["__main__"]
+    sys.modules["__main__"] = ModuleType("__main__")
+    try:
+        yield
+    finally:
+        sys.modules["__main__"] = main
 
 
 def _begin() -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import pickle
 import signal
+import subprocess
 import sys
 import time
 from functools import partial
@@ -12,10 +13,10 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-import torch
+import torch  # noqa: F401 - workers are to do without it
 from noted_items import Noted, end_process, loaded_after, wait_for_workers
 from PIL import Image
-from small_runs import start_program
+from small_runs import CHECKOUT, start_program
 
 from bench import workers
 from bench.catalog import UserError
@@ -100,12 +101,12 @@ def test_what_is_wrong_with_a_file_comes_back_as_the_same_error(tmp_path):
     assert str(photo) in str(there.value)
 
 
-def test_workers_do_without_torch():
-    assert torch.__name__ in sys.modules  # of this process
+def test_workers_load_what_reading_takes_and_nothing_of_what_this_process_has():
+    assert {"torch", "pytest"} <= set(sys.modules)
     dataset = open_paperdolls2("val")
     (modules,) = done_ahead([partial(loaded_after, dataset.loader(0))], 2)
     assert "bench.datasets.paperdolls" in modules
-    assert not {"torch", "scipy", "pandas"} & set(modules)
+    assert not {"torch", "scipy", "pandas", "pytest", "click"} & set(modules)
 
 
 def test_a_task_does_not_carry_the_list_of_all_files():
@@ -159,6 +160,17 @@ def test_workers_end_when_their_parent_is_killed():
             return
         time.sleep(0.01)
     pytest.fail("workers outlive their parent")
+
+
+def test_a_program_that_is_no_file_has_workers_too():
+    program = (
+        "import os, sys\n"
+        "from bench.workers import _team, done_ahead\n"
+        "while not _team(1).is_up: pass\n"
+        "assert [os.getpid()] != list(done_ahead([os.getpid], 1))\n"  # not guarded: run in a worker it would start more
+    )
+    done = subprocess.run([sys.executable, "-"], input=program, cwd=CHECKOUT, capture_output=True, text=True)
+    assert (done.returncode, done.stderr) == (0, "")
 
 
 @pytest.mark.skipif(os.name != "posix", reason="process groups are of POSIX")
