@@ -155,8 +155,8 @@ def choose_places(name: str, options: Sequence[Places], advice: str) -> Places:
 
 def pair(places: Places, root: Path) -> list[Files]:
     """List the items of three folders whose files are paired by their stems."""
-    instances = None if places.instances is None else listed(places.instances, root)
-    return matched(listed(places.images, root), listed(places.labels, root), instances)
+    kinds = (places.images, places.labels, places.instances)
+    return matched(*(listed(place, root) for place in kinds if place is not None))
 
 
 class FolderDataset(Dataset):

@@ -233,13 +233,13 @@ def test_reference_statistics_are_kept_and_rebuilt_when_the_data_changes(tmp_pat
     assert measure(tmp_path, *words, methods="truth").exit_code == 0
     (first,) = (tmp_path / "cache").iterdir()
     written = first.stat().st_mtime_ns
-    read, getitem = [], Paperdolls.__getitem__
+    read, loader = [], Paperdolls.loader
 
     def watched(self, index):
         read.append(self.split)
-        return getitem(self, index)
+        return loader(self, index)
 
-    monkeypatch.setattr(Paperdolls, "__getitem__", watched)
+    monkeypatch.setattr(Paperdolls, "loader", watched)
     assert measure(tmp_path, *words, "--fresh", methods="truth").exit_code == 0
     assert set(read) == {"val"}
     assert first.stat().st_mtime_ns == written
