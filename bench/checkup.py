@@ -13,8 +13,8 @@ from typing import Any, Literal
 import torch
 
 from bench.catalog import UserError, methods, resolve
-from bench.cells import choose_config, default_metrics, default_preset, default_protocol
-from bench.datasets import DATASETS
+from bench.cells import config_for, default_metrics, default_preset, default_protocol
+from bench.datasets._find import find_dataset
 from bench.datasets.base import DatasetSpec
 from bench.devices import choose_device
 from bench.method_weights import find_method_weights
@@ -99,12 +99,12 @@ def check_run(
 ) -> Iterator[Check]:
     """Look for all that `bench run` would read; a name that does not exist is an error and no finding."""
     specs = [resolve("method", methods(), name) for name in method_names]
-    data_specs = [resolve("dataset", DATASETS, name) for name in dataset_names]
+    data_specs = [find_dataset(name, places.data_root) for name in dataset_names]
     for data in data_specs:
         choices = choose_protocol(protocol or default_protocol(data.name), ())
         yield from _check_data(data, choices, places)
         for spec in specs:
-            yield _check_method(spec, data.name, places)
+            yield _check_method(spec, data, places)
         yield from _check_features(data, choices, places.weights_root)
 
 
@@ -126,15 +126,15 @@ def _check_data(data: DatasetSpec, protocol: Protocol, places: Places) -> Iterat
         yield looked_for(f"data {data.name} {split}", look)
 
 
-def _check_method(spec: MethodSpec[Any], dataset: str, places: Places) -> Check:
-    preset = places.preset or default_preset(dataset)
+def _check_method(spec: MethodSpec[Any], data: DatasetSpec, places: Places) -> Check:
+    preset = places.preset or default_preset(data.name)
 
     def look() -> str:
-        choose_config(spec, dataset, preset)
-        weights = find_method_weights(spec, dataset, preset, places.weights_root, None, untrained=False)
+        config_for(spec, data, preset)
+        weights = find_method_weights(spec, data.name, preset, places.weights_root, None, untrained=False)
         return ", ".join(str(path) for _, path, _ in weights.files) or "needs no weights"
 
-    return looked_for(f"method {spec.name} on {dataset}", look)
+    return looked_for(f"method {spec.name} on {data.name}", look)
 
 
 def _check_features(data: DatasetSpec, protocol: Protocol, root: Path) -> Iterator[Check]:

@@ -13,7 +13,8 @@ from PIL import Image
 
 from bench.catalog import UserError
 from bench.confusion import Matrices, scored_as, scored_names
-from bench.datasets._folders import natural, read_ids
+from bench.datasets._folders import natural
+from bench.datasets._reading import read_ids
 from bench.datasets.base import Dataset, DatasetSpec, Item
 from metrics.segmentation import confusion
 from segmenters.cihp import CLASSES as CIHP
@@ -72,7 +73,7 @@ def _run_folders(folder: Path) -> list[Path]:
     if not folder.is_dir():
         raise UserError(f"No folder {folder}; name one that holds a label map <item>.png for every item.")
     runs = [path for path in folder.iterdir() if path.is_dir() and re.fullmatch(r"run\d+", path.name)]
-    return sorted(runs, key=natural) or [folder]
+    return sorted(runs, key=lambda path: natural(path.name)) or [folder]
 
 
 def _by_item(folder: Path, spec: DatasetSpec) -> Mapping[str, Path]:

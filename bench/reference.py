@@ -15,13 +15,14 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from bench.batches import collate, read_ahead
+from bench.batches import collate
 from bench.catalog import UserError
 from bench.datasets.base import Dataset, DatasetSpec
 from bench.files import sha256_of, whole_file
 from bench.moment_files import UNREADABLE, read_moments, write_moments
 from bench.plan import content_key
 from bench.progress import Reporter
+from bench.workers import done_ahead
 from metrics.base import Extractor
 from metrics.moments import Gaussian, Moments
 from metrics.protocol import FidChoices, FidMode
@@ -116,7 +117,7 @@ def features_of(photos: Photos, extractor: Extractor, device: torch.device, repo
         raise ValueError(f"{photos.title}: statistics hold no photos")
     reporter.stage(f"{photos.title}: features of {photos.count} real images", photos.count)
     features, done = torch.empty(0), 0
-    with closing(read_ahead(photos.dataset, range(photos.count), workers)) as items:
+    with closing(done_ahead(map(photos.dataset.loader, range(photos.count)), workers)) as items:
         while batch := list(islice(items, _BATCH)):
             rows = extractor(collate(batch, photos.dataset.num_classes).images.to(device)).float().cpu()
             if not done:

@@ -47,6 +47,7 @@ class TrainingOptions:
     device: torch.device = field(default_factory=lambda: torch.device("cpu"))
     precision: Precision = "float32"
     bank: str | None = None  # hash of the training photos that the method draws from
+    num_workers: int = 0  # processes that read items ahead
     log_every: int = 50
     grid_every: int = 500
 
@@ -99,10 +100,17 @@ class Trainer:
 
     def batches(self) -> Iterator[Batch]:
         """The batches from the current step on."""
-        steps, recipe = range(self.step, self.total_steps), self.recipe
-        batches = shuffled(self.dataset, recipe.batch, self.steps_per_epoch, steps, self.options.seed, flip=recipe.flip)
-        for batch in batches:
-            yield batch.to(self.options.device)
+        steps, recipe, options = range(self.step, self.total_steps), self.recipe, self.options
+        for batch in shuffled(
+            self.dataset,
+            recipe.batch,
+            self.steps_per_epoch,
+            steps,
+            options.seed,
+            flip=recipe.flip,
+            workers=options.num_workers,
+        ):
+            yield batch.to(options.device)
 
     def train(self, report: Report) -> None:
         """Run to the end, saving after every epoch."""

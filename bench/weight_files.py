@@ -120,7 +120,7 @@ def default_root() -> Path:
 
 def method_folder(method: str, dataset: str, root: Path) -> Path:
     """Say where weights of the paper's size belong; deepfashion2 is drawn by the networks of deepfashion."""
-    return root / method / dataset.removesuffix("2")
+    return root / method / ("deepfashion" if dataset == "deepfashion2" else dataset)
 
 
 def find(name: str, root: Path) -> Path:

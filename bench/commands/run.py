@@ -160,7 +160,8 @@ def command(
         for plan in plans:
             records += evaluation.run(plan, fresh=fresh)
         evaluation.reporter.finish()
-    shown = write_tables(out / "tables", table_name(dataset_names, plans[0].protocol.name), records, plans)
+    used = list(dict.fromkeys(plan.data.name for plan in plans))
+    shown = write_tables(out / "tables", table_name(used, plans[0].protocol.name), records, plans)
     click.echo(json.dumps([asdict(record) for record in records], indent=1) if as_json else shown)
     if failures := failure_lines(records):
         click.echo("\n".join(failures), err=True)

@@ -2,17 +2,9 @@
 
 from __future__ import annotations
 
-import contextlib
-import multiprocessing
-import os
 import shlex
-import signal
-import sys
-import threading
-from collections import deque
-from collections.abc import Callable, Generator, Iterator, Sequence
-from concurrent.futures import Future, ProcessPoolExecutor
-from concurrent.futures.process import BrokenProcessPool
+from collections.abc import Callable, Sequence
+from contextlib import closing
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -28,10 +20,10 @@ from bench.catalog import UserError
 from bench.datasets._folders import UNFINISHED
 from bench.files import link_or_copy, whole_file, write_text
 from bench.progress import progress_bar
+from bench.workers import done_ahead
 
 Source = TypeVar("Source")
 RECIPE_NOTE = "recipe.txt"  # in a folder with items that can be made in several ways
-_AHEAD = 4  # items that wait for each process
 
 
 @dataclass(frozen=True)
@@ -130,62 +122,13 @@ def _run(
 ) -> list[Outcome]:
     """Make all items, and show how far it is; 0 processes means this one."""
     outcomes, damaged = [], 0
-    with progress_bar() as progress, contextlib.closing(_outcomes(todo, make, min(processes, len(todo)))) as coming:
+    with (
+        progress_bar() as progress,
+        closing(done_ahead((partial(make, item) for item in todo), min(processes, len(todo)))) as coming,
+    ):
         task = progress.add_task(f"Preparing {name}", total=len(todo), status="")
         for outcome in coming:
             outcomes.append(outcome)
             damaged += bool(outcome.damage)
             progress.update(task, advance=1, status=f"{damaged} damaged" if damaged else "")
     return outcomes
-
-
-def _outcomes(
-    todo: Sequence[Item[Source]], make: Callable[[Item[Source]], Outcome], processes: int
-) -> Generator[Outcome]:
-    if not processes:
-        yield from map(make, todo)
-        return
-    # Forked processes would share the locks of this one's threads; spawned ones begin clean.
-    pool = ProcessPoolExecutor(processes, multiprocessing.get_context("spawn"), _begin_worker)
-    waiting: deque[Future[Outcome]] = deque()
-    try:
-        for item in todo:
-            with _born_deaf():
-                waiting.append(pool.submit(make, item))
-            if len(waiting) > _AHEAD * processes:
-                yield waiting.popleft().result()
-        while waiting:
-            yield waiting.popleft().result()
-    except BrokenProcessPool as error:
-        raise UserError(
-            "A process that made items was ended from outside, mostly for want of memory; what is there is kept: run "
-            "again with a smaller --num-workers."
-        ) from error
-    finally:
-        pool.shutdown(wait=True, cancel_futures=True)
-
-
-@contextlib.contextmanager
-def _born_deaf() -> Iterator[None]:
-    """Let processes that start meanwhile inherit that Ctrl-C is not theirs; this one hears it afterwards."""
-    if sys.platform == "win32":
-        yield
-        return
-    before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
-    try:
-        yield
-    finally:
-        signal.pthread_sigmask(signal.SIG_SETMASK, before)
-
-
-def _begin_worker() -> None:
-    """Leave Ctrl-C to the parent, which lets items in work be finished, and end when the parent does."""
-    signal.signal(signal.SIGINT, signal.SIG_IGN)
-    threading.Thread(target=_end_with_parent, daemon=True).start()
-
-
-def _end_with_parent() -> None:
-    parent = multiprocessing.parent_process()
-    if parent is not None:
-        parent.join()
-        os._exit(1)

@@ -143,7 +143,7 @@ def test_batch_size_and_shards_change_no_number(finished, tmp_path, monkeypatch)
             assert value == pytest.approx(values(finished)[key], rel=1e-3 if key[1] == "fid_pd" else 1e-4)
 
 
-def test_threads_that_read_ahead_change_no_bit(finished, tmp_path):
+def test_processes_that_read_ahead_change_no_bit(finished, tmp_path):
     assert measure(tmp_path, "--num-workers", "2", methods="inade").exit_code == 0
     assert values(tmp_path) == {key: value for key, value in values(finished).items() if key[0] == "inade"}
 
@@ -262,13 +262,13 @@ def test_reference_statistics_are_kept_and_rebuilt_when_the_data_changes(tmp_pat
     assert measure(tmp_path, *words, methods="truth").exit_code == 0
     (first,) = (tmp_path / "cache").iterdir()
     written = first.stat().st_mtime_ns
-    read, getitem = [], Paperdolls.__getitem__
+    read, loader = [], Paperdolls.loader
 
     def watched(self, index):
         read.append(self.split)
-        return getitem(self, index)
+        return loader(self, index)
 
-    monkeypatch.setattr(Paperdolls, "__getitem__", watched)
+    monkeypatch.setattr(Paperdolls, "loader", watched)
     assert measure(tmp_path, *words, "--fresh", methods="truth").exit_code == 0
     assert set(read) == {"val"}
     assert first.stat().st_mtime_ns == written

@@ -9,9 +9,11 @@ from hashlib import sha256
 
 import pytest
 import torch
+from noted_items import wait_for_workers
 from safetensors.torch import load_file
 from small_runs import SMALL, bench, read_json, start_program, stop_when, values
 
+from bench.batches import collate
 from bench.catalog import UserError
 from bench.datasets.paperdolls import Paperdolls, open_paperdolls
 from bench.training import Trainer, TrainingOptions
@@ -163,14 +165,14 @@ def test_learning_rates_follow_the_schedule(tmp_path):
 
 
 def test_every_epoch_has_an_order_of_its_own_that_the_seed_decides(tmp_path, monkeypatch):
-    read, getitem = [], Paperdolls.__getitem__
+    read, loader = [], Paperdolls.loader
 
     def watched(self, index):
         read.append(index)
-        return getitem(self, index)
+        return loader(self, index)
 
     run = trainer(tmp_path)
-    monkeypatch.setattr(Paperdolls, "__getitem__", watched)
+    monkeypatch.setattr(Paperdolls, "loader", watched)
     list(run.batches())
     first, read[:] = list(read), []
     assert len(set(first[:6])) == 6
@@ -181,6 +183,46 @@ def test_every_epoch_has_an_order_of_its_own_that_the_seed_decides(tmp_path, mon
     read.clear()
     list(trainer(tmp_path, seed=1).batches())
     assert read[1:] != first
+
+
+def cut(folder, **options):
+    """A run on items that are cut out of larger ones."""
+    spec = replace(open_paperdolls("train").spec, load_size=(80, 80))
+    data = Paperdolls(spec, "train", length=6, persons=1)
+    return Trainer(INADE.build(INADE.tiny), replace(RECIPE, flip=False), data, TrainingOptions(folder, **options))
+
+
+def test_training_items_are_cut_out_of_their_larger_form_where_there_is_one(tmp_path):
+    run = cut(tmp_path)
+    larger = run.dataset.resized((80, 80))
+    whole = {index: collate([larger[index]], 8) for index in range(6)}
+    places = set()
+    for batch, indices in zip(run.batches(), list(zip(*[iter(run._order())] * 2, strict=True)), strict=True):
+        assert batch.images.shape == (2, 3, 64, 64)
+        for n, index in enumerate(indices):
+            windows = whole[index].images[0].unfold(1, 64, 1).unfold(2, 64, 1)  # [3, 17, 17, 64, 64]
+            found = (windows == batch.images[n][:, None, None]).all(-1).all(-1).all(0).nonzero().tolist()
+            assert len(found) == 1
+            top, left = found[0]
+            assert torch.equal(batch.layout.labels[n], whole[index].layout.labels[0, top : top + 64, left : left + 64])
+            places.add((top, left))
+    assert len(places) > 9  # of 18 items
+
+
+def test_cuts_follow_from_seed_and_step(tmp_path):
+    first, again, other = (list(cut(tmp_path, seed=seed).batches()) for seed in (0, 0, 1))
+    assert all(torch.equal(one.images, two.images) for one, two in zip(first, again, strict=True))
+    assert not any(torch.equal(one.images, two.images) for one, two in zip(first, other, strict=True))
+    resumed = cut(tmp_path)
+    resumed.step = 4
+    assert all(torch.equal(one.images, two.images) for one, two in zip(first[4:], resumed.batches(), strict=True))
+
+
+def test_workers_change_no_batch(tmp_path):
+    wait_for_workers(2)
+    for one, two in zip(cut(tmp_path).batches(), cut(tmp_path, num_workers=2).batches(), strict=True):
+        assert torch.equal(one.images, two.images)
+        assert torch.equal(one.layout.instances, two.layout.instances)
 
 
 def test_a_loss_that_is_not_finite_stops_and_keeps_the_checkpoint(tmp_path, monkeypatch):
