@@ -31,7 +31,7 @@ from bench.progress import progress_bar
 
 Source = TypeVar("Source")
 RECIPE_NOTE = "recipe.txt"  # in a folder with items that can be made in several ways
-_AHEAD = 4  # items that wait for each process
+_AHEAD = 4  # items that wait for each process; a run that is stopped finishes them
 
 
 @dataclass(frozen=True)
@@ -146,23 +146,22 @@ def _outcomes(
         yield from map(make, todo)
         return
     # Forked processes would share the locks of this one's threads; spawned ones begin clean.
-    pool = ProcessPoolExecutor(processes, multiprocessing.get_context("spawn"), _begin_worker)
+    spawned = multiprocessing.get_context("spawn")
     waiting: deque[Future[Outcome]] = deque()
     try:
-        for item in todo:
-            with _born_deaf():
-                waiting.append(pool.submit(make, item))
-            if len(waiting) > _AHEAD * processes:
+        with ProcessPoolExecutor(processes, spawned, _begin_worker) as pool:
+            for item in todo:
+                with _born_deaf():
+                    waiting.append(pool.submit(make, item))
+                if len(waiting) > _AHEAD * processes:
+                    yield waiting.popleft().result()
+            while waiting:
                 yield waiting.popleft().result()
-        while waiting:
-            yield waiting.popleft().result()
     except BrokenProcessPool as error:
         raise UserError(
             "A process that made items was ended from outside, mostly for want of memory; what is there is kept: run "
             "again with a smaller --num-workers."
         ) from error
-    finally:
-        pool.shutdown(wait=True, cancel_futures=True)
 
 
 @contextlib.contextmanager
