@@ -53,7 +53,7 @@ def _deepfashion(protocol: Protocol) -> Scoring:
         raise UserError(
             f"{protocol.name} reads DeepFashion with CIHP_PGN, a TensorFlow program that is not run here: write the "
             "images with --save-images, let CIHP_PGN read them, and score its label maps with `bench confusion FOLDER "
-            "--classes cihp`; or use the suite's UNet with --set deepfashion.network=unet."
+            "--dataset deepfashion --classes cihp`; or use the suite's UNet with --set deepfashion.network=unet."
         )
     return Scoring("deepfashion_unet", ("deepfashion_unet",), "drawn")
 
