@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Generator, Iterator, Sequence
+from contextlib import closing
 from dataclasses import dataclass
+from itertools import islice
 
 import numpy as np
 import torch
 from torch import Tensor
 
-from bench.datasets.base import Item
+from bench.datasets.base import Dataset, Item
 from bench.images import photos_to_tensor
 from bench.seeds import stream_seed
+from bench.workers import done_ahead
 from models.base import Layout
 
 
@@ -68,6 +71,42 @@ def _placed(item: Item, place: tuple[slice, slice]) -> Item:
         np.ascontiguousarray(item.image[place]),
         source=None if item.source is None else np.ascontiguousarray(item.source[place]),
     )
+
+
+def shuffled(
+    dataset: Dataset,
+    size: int,
+    per_epoch: int,
+    steps: range,
+    seed: int,
+    *,
+    flip: bool,
+    crop: bool = False,
+    workers: int = 0,
+) -> Generator[Batch, None, None]:
+    """Make the training batches of these steps; the order of every epoch of `per_epoch` batches is one of its own.
+
+    With `crop` the items are cut out of their larger form, where the data set has one.
+    """
+    larger = dataset.spec.load_size if crop else None
+    source = dataset if larger is None else dataset.resized(larger)
+
+    def indices() -> Iterator[int]:
+        for step in steps:
+            epoch, position = divmod(step, per_epoch)
+            order = torch.randperm(len(dataset), generator=stream(seed, "order", epoch))
+            yield from order[position * size : (position + 1) * size].tolist()
+
+    with closing(done_ahead(map(source.loader, indices()), workers)) as reading:
+        for step in steps:
+            items = list(islice(reading, size))
+            if larger is not None:
+                rngs = (stream(seed, "crop", step, position) for position in range(size))
+                items = [random_crop(item, dataset.size, rng) for item, rng in zip(items, rngs, strict=True)]
+            if flip:
+                turn = torch.rand(size, generator=stream(seed, "flip", step)) < 0.5
+                items = [flipped(item) if t else item for item, t in zip(items, turn.tolist(), strict=True)]
+            yield collate(items, dataset.num_classes)
 
 
 def stream(*parts: int | str) -> torch.Generator:

@@ -49,7 +49,7 @@ class CellPlan:
     @property
     def draws_one(self) -> bool:
         """Whether the method draws one image per layout, so that runs with other noise do not exist."""
-        return self.method.scope == "none"
+        return self.method.scopes.get(self.cell.dataset, self.method.scope) == "none"
 
     @cached_property
     def weights_identity(self) -> str:

@@ -80,8 +80,13 @@ def load_into(network: nn.Module, state: Mapping[str, Tensor], source: Path) -> 
 def write_weights(path: Path, network: nn.Module, note: Mapping[str, str]) -> None:
     """Write a network as safetensors with a note in its header, whole or not at all."""
     state = {key: value.detach().cpu().contiguous() for key, value in network.state_dict().items()}
+    write_tensors(path, state, note)
+
+
+def write_tensors(path: Path, tensors: Mapping[str, Tensor], note: Mapping[str, str]) -> None:
+    """Write tensors as safetensors with a note in the header, whole or not at all."""
     with whole_file(path) as file:
-        file.write(save(state, dict(note)))
+        file.write(save(dict(tensors), dict(note)))
 
 
 def write_checkpoint(path: Path, state: Mapping[str, Any]) -> None:

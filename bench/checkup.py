@@ -20,6 +20,7 @@ from bench.devices import choose_device
 from bench.method_weights import find_method_weights
 from bench.plan import Preset, choose_protocol
 from bench.provenance import PACKAGES, package_versions
+from bench.scoring import weight_names
 from bench.version import version
 from bench.weight_files import verified
 from metrics import METRICS
@@ -103,7 +104,7 @@ def check_run(
         yield from _check_data(data, choices, places.data_root)
         for spec in specs:
             yield _check_method(spec, data, places)
-        yield from _check_features(data, places.weights_root)
+        yield from _check_features(data, choices, places.weights_root)
 
 
 def _check_data(data: DatasetSpec, protocol: Protocol, root: Path) -> Iterator[Check]:
@@ -128,12 +129,13 @@ def _check_method(spec: MethodSpec[Any], data: DatasetSpec, places: Places) -> C
     return looked_for(f"method {spec.name} on {data.name}", look)
 
 
-def _check_features(data: DatasetSpec, root: Path) -> Iterator[Check]:
+def _check_features(data: DatasetSpec, protocol: Protocol, root: Path) -> Iterator[Check]:
     specs: list[MetricSpec] = [resolve("metric", METRICS, name) for name in default_metrics(data)]
-    for network in dict.fromkeys(name for spec in specs for name in spec.needs):
-        users = ", ".join(spec.name for spec in specs if network in spec.needs)
+    for need in dict.fromkeys(name for spec in specs for name in spec.needs):
+        users = ", ".join(spec.name for spec in specs if need in spec.needs)
 
-        def look(network: str = network, users: str = users) -> str:
-            return f"{verified(network, root)[0]}, for {users}"
+        def look(need: str = need, users: str = users) -> str:
+            files = [str(verified(name, root)[0]) for name in weight_names((need,), protocol, data)]
+            return f"{', '.join(files)}, for {users}"
 
-        yield looked_for(f"features {network}", look)
+        yield looked_for("segmenter" if need == "segmenter" else f"features {need}", look)

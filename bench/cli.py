@@ -9,14 +9,15 @@ from typing import Any
 
 import rich_click as click
 
-from bench.catalog import UserError, resolve
+from bench.catalog import Table, UserError, resolve
 from bench.files import file_advice
 from bench.options import debug_option
 from bench.version import version
 
-COMMANDS: dict[str, tuple[str, str]] = {
+COMMANDS: Table = {
     "run": ("bench.commands.run:command", "Measure methods on data sets and print the table."),
     "train": ("bench.commands.train:command", "Train a method on a data set."),
+    "bank": ("bench.commands.bank:command", "Gather the training photos that a method draws from."),
     "profile": ("bench.commands.profile:command", "Count parameters and operations, measure time and memory."),
     "parity": ("bench.commands.parity:command", "Compare this installation with stored outputs."),
     "sample": ("bench.commands.sample:command", "Draw a grid of images that vary in one part."),
@@ -25,6 +26,7 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "doctor": ("bench.commands.doctor:command", "Check that everything is there for a run."),
     "list": ("bench.commands.list:command", "List methods, datasets, metrics and what else has a name."),
     "table": ("bench.commands.table:command", "Print a paper's table: measured, published or both."),
+    "confusion": ("bench.commands.confusion:command", "Compute mean IoUs and accuracies from confusion matrices."),
     "protocols": ("bench.commands.protocols:command", "List evaluation protocols or explain one."),
     "train-segmenter": ("bench.commands.train_segmenter:command", "Train a segmenter that scores images."),
     "train-features": ("bench.commands.train_features:command", "Train the feature network of the built-in data."),
@@ -32,16 +34,20 @@ COMMANDS: dict[str, tuple[str, str]] = {
 OK, FAILED, USAGE, INTERRUPTED = 0, 1, 2, 130
 
 
-class Bench(click.RichGroup):
+class NamedCommands(click.RichGroup):
     """A group that knows its commands by name and help line, and imports the one that is used."""
+
+    def __init__(self, *args: Any, kind: str, table: Table, **settings: Any) -> None:  # noqa: ANN401 - the signature of click
+        super().__init__(*args, **settings)
+        self.kind, self.table = kind, table
 
     def list_commands(self, ctx: click.Context) -> list[str]:
         """Name the commands in the order of the help page."""
-        return list(COMMANDS)
+        return list(self.table)
 
     def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
         """Stand in for a command on the help page, without importing it."""
-        return click.RichCommand(name=cmd_name, help=COMMANDS[cmd_name][1]) if cmd_name in COMMANDS else None
+        return click.RichCommand(name=cmd_name, help=self.table[cmd_name][1]) if cmd_name in self.table else None
 
     def resolve_command(
         self, ctx: click.Context, args: list[str]
@@ -50,7 +56,11 @@ class Bench(click.RichGroup):
         name, *rest = args
         if name.startswith("-"):
             return super().resolve_command(ctx, args)
-        return name, resolve("command", COMMANDS, name), rest
+        return name, resolve(self.kind, self.table, name), rest
+
+
+class Bench(NamedCommands):
+    """The command line as a whole."""
 
     def main(self, *args: Any, **settings: Any) -> Any:  # noqa: ANN401 - the signature of click
         """Run and exit, with the same codes for the shell and for tests."""
@@ -95,7 +105,12 @@ def _version(context: click.Context, _: click.Parameter, wanted: bool) -> None:
         context.exit()
 
 
-@click.group(cls=Bench, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 120})
+@click.group(
+    cls=Bench,
+    kind="command",
+    table=COMMANDS,
+    context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 120},
+)
 @click.option("--version", is_flag=True, is_eager=True, expose_value=False, callback=_version, help="Show the version.")
 @debug_option
 def cli() -> None:

@@ -6,6 +6,7 @@ import contextlib
 import errno
 import hashlib
 import os
+import shutil
 import uuid
 from collections.abc import Iterator
 from pathlib import Path
@@ -28,15 +29,12 @@ def file_advice(error: OSError) -> str | None:
 
 
 @contextlib.contextmanager
-def whole_file(path: Path) -> Iterator[BinaryIO]:
-    """Open a hidden neighbour of `path` to be written; it takes the place of `path` once the block ended well."""
+def _taking_the_place_of(path: Path) -> Iterator[Path]:
+    """Name a hidden neighbour of `path` to be made; it takes the place of `path` once the block ended well."""
     part = path.with_name(f".{path.name}.{uuid.uuid4().hex[:8]}.part")
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        with part.open("xb") as file:
-            yield file
-            file.flush()
-            os.fsync(file.fileno())
+        yield part
         os.replace(part, path)
     except OSError as error:
         reason = file_advice(error) or f"{error.strerror or error}; name another folder"
@@ -44,6 +42,31 @@ def whole_file(path: Path) -> Iterator[BinaryIO]:
     finally:
         with contextlib.suppress(OSError):  # a read-only disk refuses even this
             part.unlink(missing_ok=True)
+
+
+@contextlib.contextmanager
+def _on_disk(part: Path) -> Iterator[BinaryIO]:
+    with part.open("xb") as file:
+        yield file
+        file.flush()
+        os.fsync(file.fileno())
+
+
+@contextlib.contextmanager
+def whole_file(path: Path) -> Iterator[BinaryIO]:
+    """Open `path` to be written; it changes once the block ended well, and only then."""
+    with _taking_the_place_of(path) as part, _on_disk(part) as file:
+        yield file
+
+
+def link_or_copy(source: Path, path: Path) -> None:
+    """Give a file a second name, which takes no space, or copy it where the disk cannot do that."""
+    with _taking_the_place_of(path) as part:
+        try:
+            os.link(source.resolve(), part)
+        except OSError:  # another disk, or a file system without links
+            with source.open("rb") as original, _on_disk(part) as copy:
+                shutil.copyfileobj(original, copy)
 
 
 def write_text(path: Path, text: str) -> None:

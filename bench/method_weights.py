@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -22,6 +22,8 @@ from models._recipe import initialise
 from models.base import Method, MethodSpec
 
 UNTRAINED = "untrained"
+_NEEDED = ("generator", "order")  # networks that draw; encoders and mean codes may be missing
+BANK = "bank.safetensors"  # its name, beside the weights
 
 
 @dataclass(frozen=True)
@@ -30,30 +32,36 @@ class MethodWeights:
 
     files: tuple[tuple[str, Path], ...] = ()  # network ("" = the whole method) -> file
     untrained: bool = False
+    bank: Path | None = None  # training photos that the method draws from
 
     @property
     def identity(self) -> str:
         """What records and keys say of the weights: hashes, "untrained", or "none"."""
         if self.untrained:
             return UNTRAINED
-        return " ".join(sha256_of(path) for _, path in self.files) or "none"
+        paths = [*(path for _, path in self.files), *([self.bank] if self.bank else [])]
+        return " ".join(map(sha256_of, paths)) or "none"
 
 
 def find_method_weights(
     spec: MethodSpec[Any], dataset: str, preset: Preset, root: Path, chosen: Path | None, *, untrained: bool
 ) -> MethodWeights:
     """Look in the one place each kind of weights has; what is missing is said with the way out."""
-    if spec.tiny_recipe is None:
+    if not spec.has_weights:
         return MethodWeights()
     if untrained:
         return MethodWeights(untrained=True)
     if chosen is not None:
         if not chosen.is_file():
             raise UserError(f"{chosen}: no such weight file (--weights {spec.name}=...).")
-        return MethodWeights((("", chosen),))
-    if preset == "tiny":
-        return _shipped(spec)
-    return _of_authors(spec, weights_folder(spec, dataset, root))
+        weights = MethodWeights((("", chosen),))
+    elif preset == "tiny":
+        weights = _shipped(spec)
+    else:
+        weights = _of_authors(spec, weights_folder(spec, dataset, root))
+    if not spec.has_bank:
+        return weights
+    return replace(weights, bank=find_bank(spec, dataset, weights.files[0][1].parent))
 
 
 def weights_folder(spec: MethodSpec[Any], dataset: str, root: Path) -> Path:
@@ -61,8 +69,29 @@ def weights_folder(spec: MethodSpec[Any], dataset: str, root: Path) -> Path:
     return root / spec.name / ("deepfashion" if dataset == "deepfashion2" else dataset)
 
 
+def find_bank(spec: MethodSpec[Any], dataset: str, folder: Path) -> Path:
+    """Find the training photos that a method draws from, beside its weights."""
+    path = folder / BANK
+    if not path.is_file():
+        raise UserError(
+            f"{spec.title} draws from training photos, expected in {path}. Gather them with "
+            f"`bench bank --dataset {dataset.removesuffix('2')} -o {path}`."
+        )
+    return path
+
+
+def open_bank(method: Method[Any], path: Path) -> None:
+    """Let a method draw from the photos in a file."""
+    try:
+        method.open_bank(read_weights(path))
+    except ValueError as error:
+        raise UserError(f"{path}: not the bank of this network. {error} Gather it anew with `bench bank`.") from error
+
+
 def _shipped(spec: MethodSpec[Any]) -> MethodWeights:
     path = SHIPPED / "paperdolls" / f"{spec.name}.safetensors"
+    if not path.is_file() and spec.tiny_recipe is None:
+        raise UserError(f"{spec.title} has no weights for the built-in data and cannot be trained; use --untrained.")
     if not path.is_file():
         raise UserError(
             f"{spec.title} has no shipped weights for the built-in data ({path}). Train it with "
@@ -81,8 +110,8 @@ def _of_authors(spec: MethodSpec[Any], folder: Path) -> MethodWeights:
         paths = [folder / name for name in names if (folder / name).is_file()]
         if paths:
             found.append((network, paths[0]))
-    if "generator" not in dict(found):
-        theirs = " or ".join(spec.files.get("generator", ()))
+    if {"generator", *spec.files}.intersection(_NEEDED) - dict(found).keys():
+        theirs = " and ".join(" or ".join(spec.files[network]) for network in _NEEDED if spec.files.get(network))
         raise UserError(
             f"{spec.title}: no weights in {folder} (looked for weights.safetensors of `bench train`"
             f"{f' and {theirs} of the authors' if theirs else '; its authors released none'}). Put one there, name a "
@@ -104,6 +133,8 @@ def build_method(spec: MethodSpec[Any], config: object, weights: MethodWeights, 
         except UserError as error:
             fits = _variants_that_fit(spec, network, state)
             raise UserError(f"{error} It fits: {', '.join(fits)}." if fits else str(error)) from error
+    if weights.bank is not None:
+        open_bank(method, weights.bank)
     method.eval().requires_grad_(False)
     fold_spectral(method)
     return method.to(device, memory_format=torch.channels_last)  # type: ignore[call-overload,no-any-return]

@@ -44,6 +44,14 @@ num_workers_option = click.option(
     show_default="CPUs, at most 4",
     help="Processes that read data ahead; 0 reads in the main one.",
 )
+processes_option = click.option(
+    "--num-workers",
+    "processes",
+    type=click.IntRange(min=0),
+    default=min(8, os.cpu_count() or 1),
+    show_default="the cores, 8 at most",
+    help="Processes that make files; 0 works in the main one. The files are the same for any number.",
+)
 limit_option = click.option(
     "--limit", type=POSITIVE, help="Use the first N label maps only; tables then say so, e.g. paperdolls2[:50]."
 )

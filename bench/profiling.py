@@ -94,7 +94,7 @@ def plan_costs(
 
 
 def _plan(spec: MethodSpec[Any], dataset: str, preset: Preset) -> CostPlan | str:
-    if spec.tiny_recipe is None:
+    if not spec.has_weights:
         return f"{spec.title} has no network that could be profiled."
     try:
         return CostPlan(spec, choose_config(spec, dataset, preset), dataset, preset)

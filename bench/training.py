@@ -5,6 +5,7 @@ So a run needs no random state to be resumed, and on a CPU a resumed run equals 
 
 from __future__ import annotations
 
+import copy
 import csv
 import io
 import json
@@ -12,25 +13,26 @@ import math
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import AbstractContextManager, closing, contextmanager, nullcontext
 from dataclasses import asdict, dataclass, field
-from itertools import islice
 from pathlib import Path
 from typing import Any, Literal
 
 import torch
 from torch import Tensor, nn
 
-from bench.batches import Batch, collate, flipped, random_crop, stream
+from bench.batches import Batch, collate, shuffled, stream
 from bench.catalog import UserError
 from bench.checkpoints import read_checkpoint, write_checkpoint
-from bench.datasets.base import Dataset, Item
+from bench.datasets.base import Dataset
 from bench.files import write_text
 from bench.images import to_photos
 from bench.pictures import grid, paint_labels, save_png
 from bench.seeds import stream_seed
-from bench.workers import done_ahead
-from models._losses import PerceptualLoss
+from models._losses import Vgg19
 from models._recipe import Game, Player, Schedule, initialise
 from models.base import Layout, Method
+
+# Batches that an averaged network's norms see in training mode at the end of an epoch (OASIS's code).
+_REFRESHING_BATCHES = 51
 
 Precision = Literal["float32", "bfloat16"]
 Report = Callable[[int, dict[str, float]], None]  # (step, losses of the step)
@@ -44,13 +46,14 @@ class TrainingOptions:
     seed: int = 0
     device: torch.device = field(default_factory=lambda: torch.device("cpu"))
     precision: Precision = "float32"
+    bank: str | None = None  # hash of the training photos that the method draws from
     num_workers: int = 0  # processes that read items ahead
     log_every: int = 50
     grid_every: int = 500
 
 
 class Trainer:
-    """The state of one run: networks, their two optimizers and the number of finished steps."""
+    """The state of one run: networks, perhaps their average, two optimizers and the number of finished steps."""
 
     def __init__(
         self,
@@ -58,11 +61,9 @@ class Trainer:
         recipe: Schedule,
         dataset: Dataset,
         options: TrainingOptions,
-        perceptual: PerceptualLoss | None = None,
+        perceptual: Vgg19 | None = None,
     ) -> None:
         self.recipe, self.dataset, self.options = recipe, dataset, options
-        load_size = dataset.spec.load_size
-        self._larger = dataset if load_size is None else dataset.resized(load_size)  # what training items are cut from
         sample = collate([dataset[0]], dataset.num_classes)
         self.objective: Game = recipe.objective(method, method.planes(sample.layout).shape[1])
         initialise(self.objective, recipe.init_gain, stream(options.seed, "weights"))
@@ -70,9 +71,16 @@ class Trainer:
         self.objective.perceptual = perceptual
         self.objective.to(options.device, memory_format=torch.channels_last)  # type: ignore[call-overload]
         self.adam_g = torch.optim.Adam(method.parameters(), recipe.lr_generator, recipe.betas)
-        self.adam_d = torch.optim.Adam(self.objective.discriminator.parameters(), recipe.lr_discriminator, recipe.betas)
+        opponent = {"params": list(self.objective.discriminator.parameters())}  # none, where there is no adversary
+        self.adam_d = torch.optim.Adam([opponent], recipe.lr_discriminator, recipe.betas)
+        self.average = copy.deepcopy(method).requires_grad_(False).eval() if recipe.average is not None else None
         self.step = 0
         self._log: list[dict[str, float]] = []
+
+    @property
+    def result(self) -> Method[Any]:
+        """The method as it shall be used: averaged, where the recipe says so."""
+        return self.objective.method if self.average is None else self.average
 
     @property
     def steps_per_epoch(self) -> int:
@@ -91,29 +99,21 @@ class Trainer:
         return self.steps_per_epoch * (self.recipe.epochs + self.recipe.decay_epochs)
 
     def batches(self) -> Iterator[Batch]:
-        """The batches from the current step on; an epoch's order is a permutation of its own."""
-        size = self.recipe.batch
-        with closing(done_ahead(map(self._larger.loader, self._order()), self.options.num_workers)) as items:
-            for step in range(self.step, self.total_steps):
-                varied = [self._varied(item, step, n) for n, item in enumerate(islice(items, size))]
-                if self.recipe.flip:
-                    turn = torch.rand(size, generator=stream(self.options.seed, "flip", step)) < 0.5
-                    varied = [flipped(item) if t else item for item, t in zip(varied, turn.tolist(), strict=True)]
-                yield collate(varied, self.dataset.num_classes).to(self.options.device)
-
-    def _order(self) -> Iterator[int]:
-        """Number the items of all batches from the current step on."""
-        size, per_epoch = self.recipe.batch, self.steps_per_epoch
-        for epoch in range(self.step // per_epoch, self.total_steps // per_epoch):
-            order = torch.randperm(len(self.dataset), generator=stream(self.options.seed, "order", epoch))
-            first = max(0, self.step - epoch * per_epoch)
-            yield from order[first * size : per_epoch * size].tolist()
-
-    def _varied(self, item: Item, step: int, position: int) -> Item:
-        """Cut an item out of its larger form, where the data set has one."""
-        if self._larger is self.dataset:
-            return item
-        return random_crop(item, self.dataset.size, stream(self.options.seed, "crop", step, position))
+        """The batches from the current step on."""
+        steps, recipe, options = range(self.step, self.total_steps), self.recipe, self.options
+        batches = shuffled(
+            self.dataset,
+            recipe.batch,
+            self.steps_per_epoch,
+            steps,
+            options.seed,
+            flip=recipe.flip,
+            crop=True,
+            workers=options.num_workers,
+        )
+        with closing(batches):
+            for batch in batches:
+                yield batch.to(options.device)
 
     def train(self, report: Report) -> None:
         """Run to the end, saving after every epoch."""
@@ -134,6 +134,7 @@ class Trainer:
             if self.step % self.options.grid_every == 0:
                 self.write_grid()
             if self.step % self.steps_per_epoch == 0:
+                self._refresh_norms()
                 self.save()
         self.save()
 
@@ -150,7 +151,36 @@ class Trainer:
                     terms = self.objective.losses(player, batch.images, batch.layout, noise)
                 _update(self.adam_g if player == "G" else self.adam_d, terms)
                 losses |= terms
+        self._follow()
         return {name: float(value.detach()) for name, value in losses.items()}
+
+    @torch.no_grad()
+    def _follow(self) -> None:
+        """Move the average towards the trained weights, statistics of norms and singular vectors included."""
+        if self.average is None or self.recipe.average is None:
+            return
+        trained = self.objective.method.state_dict()
+        for name, value in self.average.state_dict().items():
+            if value.is_floating_point():
+                value.lerp_(trained[name], 1 - self.recipe.average)
+            else:
+                value.copy_(trained[name])
+
+    @torch.no_grad()
+    def _refresh_norms(self) -> None:
+        """Give the norms of the average statistics of its own features; those it averaged lag behind."""
+        if self.average is None:
+            return
+        self.average.train()
+        for number in range(_REFRESHING_BATCHES):
+            name = (self.options.seed, "refresh", self.step, number)
+            chosen = torch.randint(len(self.dataset), (self.recipe.batch,), generator=stream(*name)).tolist()
+            layout = collate([self.dataset[i] for i in chosen], self.dataset.num_classes).layout
+            rngs = [stream(*name, n) for n in range(len(layout))]
+            layout = layout.to(self.options.device)
+            with self._autocast():
+                self.average.synthesize(layout, self.average.sample_style(layout, rngs))
+        self.average.eval()
 
     @contextmanager
     def _seeded_layers(self) -> Iterator[None]:
@@ -176,6 +206,7 @@ class Trainer:
             "networks": self.trained.state_dict(),
             "adam_g": self.adam_g.state_dict(),
             "adam_d": self.adam_d.state_dict(),
+            "average": {} if self.average is None else self.average.state_dict(),
             "log": self._log,
         }
         write_checkpoint(self.options.folder / "last.pt", state)
@@ -200,6 +231,8 @@ class Trainer:
         self.trained.load_state_dict(state["networks"])
         self.adam_g.load_state_dict(state["adam_g"])
         self.adam_d.load_state_dict(state["adam_d"])
+        if self.average is not None:
+            self.average.load_state_dict(state["average"])
         self.step, self._log = state["step"], state["log"]
 
     def description(self) -> dict[str, Any]:
@@ -213,6 +246,7 @@ class Trainer:
             "perceptual": self.objective.perceptual is not None,
             "seed": self.options.seed,
             "precision": self.options.precision,
+            **({"bank": self.options.bank} if self.options.bank else {}),
         }
         result: dict[str, Any] = json.loads(json.dumps(described))
         return result
@@ -225,7 +259,8 @@ class Trainer:
     def write_grid(self) -> None:
         """Write a picture: per row a training item's layout, its photo, and six draws from the prior."""
         rows = []
-        method = self.objective.method.eval()
+        method, was_training = self.result, self.result.training
+        method.eval()
         for index in range(min(4, len(self.dataset))):
             item = self.dataset[index]
             layout = collate([item], self.dataset.num_classes).layout.to(self.options.device)
@@ -233,7 +268,7 @@ class Trainer:
             style = method.sample_style(layout.select([0] * 6), rngs)
             images = to_photos(method.synthesize(layout, style))
             rows.append([paint_labels(item.labels, self.dataset.palette), item.image, *images])
-        method.train()
+        method.train(was_training)
         save_png(self.options.folder / "grids" / f"{self.step:07d}.png", grid(rows))
 
 

@@ -105,6 +105,18 @@ def accuracy(confusion: Tensor, void: int, pixels: Literal["valid", "all"]) -> f
     return int(confusion.trace()) / (scored if pixels == "valid" else scored + void)
 
 
+def mean_accuracy(confusion: Tensor) -> float:
+    """Average over the classes that labels hold: the share of a class's pixels that are read as such."""
+    total = confusion.sum(1)
+    return float((confusion.diagonal() / total.double())[total > 0].mean())
+
+
+def weighted_iou(confusion: Tensor) -> float:
+    """Average IoU over the classes, each weighted by its share of the labels."""
+    weights = confusion.sum(1).double()
+    return float((iou_per_class(confusion).nan_to_num(0.0) * weights).sum() / weights.sum())
+
+
 def _build(suffix: str, segmenter: str | None) -> Callable[[Setting], Segmentation]:
     def build(setting: Setting) -> Segmentation:
         return Segmentation(("miou" + suffix, "acc" + suffix), setting.reading(segmenter), setting)

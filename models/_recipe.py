@@ -11,11 +11,13 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from models._blocks.fpse import FpseDiscriminator
 from models._blocks.spectral import Spectral
 from models._discriminators import MultiscaleDiscriminator, PlainDiscriminator
 from models._losses import (
     Judgement,
     PerceptualLoss,
+    Vgg19,
     feature_matching,
     hinge_discriminator,
     hinge_generator,
@@ -46,12 +48,17 @@ class Schedule(ABC):
     init_gain: float | Spread | None = 0.02  # of Xavier-normal weights; None = uniform, as torch's layers start
     flip: bool = True  # mirror half of the training items
     epoch_images: int | None = None  # images that count as an epoch; None = the whole training split
+    average: float | None = None  # decay of a running mean of all weights, which is what counts in the end
     perceptual: float = 0.0  # weight of the VGG19 loss
     perceptual_layers: tuple[float, ...] = (1 / 32, 1 / 16, 1 / 8, 1 / 4, 1.0)
 
     @abstractmethod
     def objective(self, method: Any, num_planes: int) -> Game:  # noqa: ANN401 - the recipe's own kind of method
         """Build the losses for a method whose discriminator sees `num_planes` planes of the layout."""
+
+    def perceptual_network(self) -> Vgg19:
+        """Build the network of the VGG19 loss, without its weights."""
+        return PerceptualLoss(self.perceptual_layers)
 
     def learning_rate_factor(self, epoch: int) -> float:
         """Fraction of the initial rate in this epoch, counted from 1; the first decaying epoch still runs in full."""
@@ -74,10 +81,10 @@ class Recipe(Schedule):
     pixel: float = 0.0  # L1 to the photo; not in the papers
     kl: float = 0.05  # per image on one GPU: the authors sum over the images of a GPU and average over GPUs
     images_per_gpu: int = 4
+    discriminator: Literal["spade", "pix2pixhd", "fpse"] = "spade"
     discriminator_width: int = 64
-    discriminator_layers: int = 4
+    discriminator_layers: int = 4  # of the first two
     discriminator_last_stride: int = 1  # of the convolution before the logits
-    discriminator_spectral: bool = True  # False: pix2pixHD's discriminator
     redraw_fake: bool = True  # the discriminator's step draws its own fakes, as the papers' code does
 
     def objective(self, method: Method[Any], num_planes: int) -> Objective:
@@ -114,7 +121,7 @@ class Game(nn.Module, ABC):
     order: tuple[Player, ...] = ("G", "D")
     discriminator: nn.Module
 
-    def __init__(self, method: Method[Any], perceptual: PerceptualLoss | None = None) -> None:
+    def __init__(self, method: Method[Any], perceptual: Vgg19 | None = None) -> None:
         super().__init__()
         self.method = method
         self.perceptual = perceptual
@@ -137,20 +144,15 @@ class Game(nn.Module, ABC):
 class Objective(Game):
     """The game of SPADE's family and of pix2pixHD."""
 
-    discriminator: MultiscaleDiscriminator
+    discriminator: MultiscaleDiscriminator | FpseDiscriminator
+    perceptual: PerceptualLoss | None
 
     def __init__(
         self, method: Method[Any], recipe: Recipe, num_planes: int, perceptual: PerceptualLoss | None = None
     ) -> None:
         super().__init__(method, perceptual)
         self.recipe = recipe
-        build = MultiscaleDiscriminator if recipe.discriminator_spectral else PlainDiscriminator
-        self.discriminator = build(
-            num_planes + 3,
-            width=recipe.discriminator_width,
-            layers=recipe.discriminator_layers,
-            last_stride=recipe.discriminator_last_stride,
-        )
+        self.discriminator = _discriminator(recipe, num_planes)
 
     def draw(self, images: Tensor, layout: Layout, noise: Any) -> tuple[Tensor, Tensor | None]:  # noqa: ANN401
         """Draw the training image: with the posterior's style where the method reads photos, else with the prior's."""
@@ -195,6 +197,17 @@ class Objective(Game):
         if self.recipe.adversarial == "hinge":
             return hinge_discriminator(judged, real=real)
         return 0.5 * least_squares(judged, real=real)
+
+
+def _discriminator(recipe: Recipe, num_planes: int) -> MultiscaleDiscriminator | FpseDiscriminator:
+    if recipe.discriminator == "fpse":
+        return FpseDiscriminator(num_planes, width=recipe.discriminator_width)
+    return (MultiscaleDiscriminator if recipe.discriminator == "spade" else PlainDiscriminator)(
+        num_planes + 3,
+        width=recipe.discriminator_width,
+        layers=recipe.discriminator_layers,
+        last_stride=recipe.discriminator_last_stride,
+    )
 
 
 @runtime_checkable

@@ -111,6 +111,10 @@ class Method(nn.Module, ABC, Generic[S]):
         """
         raise NotImplementedError(f"{type(self).__name__} cannot read a style from a photo.")
 
+    def open_bank(self, tensors: Mapping[str, Tensor]) -> None:
+        """Draw from this bank of training photos from now on; its file lies beside the weights."""
+        raise NotImplementedError(f"{type(self).__name__} draws from no bank.")
+
     def mix_styles(self, base: S, other: S, layout: Layout, region: Tensor) -> S:
         """Take `other` inside `region` [N, H, W] and `base` elsewhere, as far as the method's scope allows.
 
@@ -131,6 +135,13 @@ class MethodSpec(Generic[C]):
     configs: Mapping[str, C]  # data set -> the paper's network for it
     tiny: C  # the network for the built-in data
     recipes: Mapping[str, Any] = field(default_factory=dict)  # data set -> how the paper trains it
-    tiny_recipe: Any = None  # None: nothing to train
+    tiny_recipe: Any = None  # None: the suite cannot train it
     note: str = ""  # printed in every table, e.g. that a network is a reconstruction
     files: Mapping[str, tuple[str, ...]] = field(default_factory=dict)  # network -> names of the authors' file
+    scopes: Mapping[str, Scope] = field(default_factory=dict)  # data set -> scope, where its network has another
+    has_bank: bool = False  # draws from training photos, which `bench bank` gathers in a file beside the weights
+
+    @property
+    def has_weights(self) -> bool:
+        """Whether there is a network to fill."""
+        return self.tiny_recipe is not None or bool(self.files)

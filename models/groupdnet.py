@@ -268,6 +268,6 @@ _NO_SPECNORM = _ablation(
 )
 GROUPDNET_NO_SPECNORM = replace(
     _NO_SPECNORM,
-    recipes={"deepfashion": replace(_FASHION_RECIPE, discriminator_spectral=False)},
-    tiny_recipe=replace(_TINY_RECIPE, discriminator_spectral=False),
+    recipes={"deepfashion": replace(_FASHION_RECIPE, discriminator="pix2pixhd")},
+    tiny_recipe=replace(_TINY_RECIPE, discriminator="pix2pixhd"),
 )

@@ -166,11 +166,11 @@ _RECIPE = Recipe(
     lr_discriminator=2e-4,
     betas=(0.5, 0.999),
     adversarial="least_squares",
-    discriminator_spectral=False,
+    discriminator="pix2pixhd",
     redraw_fake=False,
     init_gain=Spread(0.02),
 )
-_TINY_RECIPE = replace(TINY_RECIPE, betas=_RECIPE.betas, adversarial="least_squares", discriminator_spectral=False)
+_TINY_RECIPE = replace(TINY_RECIPE, betas=_RECIPE.betas, adversarial="least_squares", discriminator="pix2pixhd")
 
 PIX2PIXHD = MethodSpec(
     name="pix2pixhd",

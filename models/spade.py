@@ -6,29 +6,19 @@ GroupDNet and INADE papers evaluate it), from the image encoder in training; one
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from functools import partial
 from typing import Literal
 
 import torch
 from torch import Tensor, nn
-from torch.nn import functional as F
 
 from models._blocks.decoder import Decoder, ResBlock, Stage, first_grid, paper_stages, tiny_stages
-from models._blocks.encoders import divergence, remap, strided_layers
+from models._blocks.image_styles import ImageEncoder, VectorMethod, first_features, first_layer
 from models._blocks.spatial import Planes, SpatialNorm
 from models._recipe import TINY_RECIPE, Recipe
-from models.base import Layout, Method, MethodSpec, semantic_planes
-
-
-@dataclass(frozen=True)
-class ImageEncoder:
-    """Sizes of VSPADE's encoder."""
-
-    size: int = 256  # photos are resized to a square of this side first
-    widths: tuple[int, ...] = (64, 128, 256, 512, 512, 512)
-    normalized: bool = True
+from models.base import MethodSpec
 
 
 @dataclass(frozen=True)
@@ -81,77 +71,19 @@ class SpadeGenerator(Decoder):
                 ),
             )
         self.grid = first_grid(config.height, config.width, config.stages)
-        channels = config.stages[0].inputs
-        self.fc = (
-            nn.Conv2d(planes, channels, 3, padding=1)
-            if config.z_size is None
-            else nn.Linear(config.z_size, channels * self.grid[0] * self.grid[1])
-        )
+        self.fc = first_layer(config.stages[0].inputs, self.grid, planes=planes, z_size=config.z_size)
 
     def forward(self, planes: Tensor, z: Tensor | None) -> Tensor:
         """Draw for label planes [N, P, H, W] and z [N * K, Z], or for the planes alone."""
         pyramid = Planes(planes)
-        first = self.fc(pyramid.at(*self.grid)) if z is None else self.fc(z).unflatten(1, (-1, *self.grid))
-        return self.decode(first, pyramid)
+        return self.decode(first_features(self.fc, self.grid, pyramid, z), pyramid)
 
 
-class SpadeEncoder(nn.Module):
-    """netE of VSPADE: a photo to mean and log-variance of z."""
-
-    def __init__(self, config: ImageEncoder, z_size: int) -> None:
-        super().__init__()
-        self.size = config.size
-        self.layers = len(config.widths)
-        strided_layers(self, 3, config.widths, normalized=config.normalized)
-        features = config.widths[-1] * (config.size // 2**self.layers) ** 2
-        self.fc_mu = nn.Linear(features, z_size)
-        self.fc_var = nn.Linear(features, z_size)
-
-    def forward(self, images: Tensor) -> tuple[Tensor, Tensor]:
-        """Read photos [N, 3, H, W]: two tensors [N, Z]."""
-        x = images
-        if x.shape[2:] != (self.size, self.size):
-            x = F.interpolate(x, size=(self.size, self.size), mode="bilinear", align_corners=False)
-        for number in range(1, self.layers + 1):
-            x = F.leaky_relu(self.get_submodule(f"layer{number}")(x), 0.2)
-        x = x.flatten(1)
-        return self.fc_mu(x), self.fc_var(x)
-
-
-class Spade(Method[Tensor | None]):
+class Spade(VectorMethod):
     """SPADE, or VSPADE where the config has a z."""
 
     def __init__(self, config: SpadeConfig) -> None:
-        super().__init__()
-        self.config = config
-        self.scope = "none" if config.z_size is None else "image"
-        self.generator = SpadeGenerator(config)
-        self.encoder = (
-            SpadeEncoder(config.encoder, config.z_size) if config.encoder and config.z_size is not None else None
-        )
-
-    def planes(self, layout: Layout) -> Tensor:
-        """Label planes, with the edge plane where the network was trained with it."""
-        return semantic_planes(layout, edges=self.config.edges)
-
-    def sample_style(self, layout: Layout, rngs: Sequence[torch.Generator]) -> Tensor | None:
-        """Draw z [N, Z]; nothing for SPADE."""
-        if self.config.z_size is None:
-            return None
-        size = self.config.z_size
-        return torch.stack([torch.randn(size, generator=rng) for rng in rngs]).to(layout.labels.device)
-
-    def encode_style(self, images: Tensor, layout: Layout, noise: Tensor | None) -> tuple[Tensor | None, Tensor]:
-        """Move z to the posterior of the photos."""
-        if self.encoder is None or noise is None:
-            return super().encode_style(images, layout, noise)
-        mean, log_variance = self.encoder(images)
-        return remap(noise, mean, log_variance), divergence(mean, log_variance)
-
-    def synthesize(self, layout: Layout, style: Tensor | None) -> Tensor:
-        """Draw images; SPADE draws one per layout."""
-        images: Tensor = self.generator(self.planes(layout), style)
-        return images
+        super().__init__(config, SpadeGenerator(config), config.z_size, config.encoder, edges=config.edges)
 
 
 _CONFIGS: Mapping[str, SpadeConfig] = {

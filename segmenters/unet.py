@@ -7,9 +7,10 @@ from itertools import pairwise
 from pathlib import Path
 
 import torch
-from safetensors.torch import load_file
 from torch import Tensor, nn
 from torch.nn import functional as F
+
+from segmenters._weights import load_frozen, read_state
 
 
 class PaperdollsSegmenter(nn.Module):
@@ -27,9 +28,7 @@ class PaperdollsSegmenter(nn.Module):
     def from_files(cls, paths: Sequence[Path]) -> PaperdollsSegmenter:
         """Read a safetensors file and freeze the network."""
         (path,) = paths
-        network = cls()
-        network.load_state_dict(load_file(path))
-        return network.eval().requires_grad_(False)
+        return load_frozen(cls, read_state(path), path)
 
     def logits(self, images: Tensor) -> Tensor:
         """Score every class at every pixel, [M, C, H, W]."""

@@ -13,6 +13,7 @@ import segmenters
 from bench.catalog import Table, resolve
 from bench.cli import COMMANDS
 from bench.datasets import DATASETS
+from bench.preparation import PREPARATIONS
 from metrics import METRICS
 from models import METHODS
 from segmenters import SEGMENTERS
@@ -20,8 +21,9 @@ from segmenters import SEGMENTERS
 TABLES: dict[str, tuple[Table, Path, set[str]]] = {
     "method": (METHODS, Path(models.__file__).parent, {"base"}),
     "metric": (METRICS, Path(metrics.__file__).parent, {"base", "moments", "protocol"}),
-    "segmenter": (SEGMENTERS, Path(segmenters.__file__).parent, set()),
+    "segmenter": (SEGMENTERS, Path(segmenters.__file__).parent, {"cihp"}),
     "dataset": (DATASETS, Path(bench.__file__).parent / "datasets", {"base"}),
+    "preparation": (PREPARATIONS, Path(bench.__file__).parent / "preparation", set()),
     "command": (COMMANDS, Path(bench.__file__).parent / "commands", set()),
 }
 

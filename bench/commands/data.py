@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable
 from contextlib import closing
 from dataclasses import asdict
 from pathlib import Path
@@ -11,21 +10,20 @@ from typing import cast
 
 import rich_click as click
 
-from bench.catalog import Table, UserError, resolve
+from bench.catalog import UserError
+from bench.cli import NamedCommands
 from bench.datasets import DATASETS
 from bench.datasets._find import find_dataset
 from bench.datasets._folders import folder_of
 from bench.datasets.base import Dataset, Split
 from bench.datasets.folder import EXAMPLE
-from bench.options import FOLDER, POSITIVE, data_root_option, debug_option, json_option, num_workers_option
+from bench.options import POSITIVE, data_root_option, debug_option, json_option, num_workers_option
 from bench.pictures import Photo, grid, paint_labels, save_png
+from bench.preparation import PREPARATIONS
 from bench.progress import progress_bar
 from bench.verification import Finding, Report, inspections, summed_up
 from bench.workers import done_ahead
 
-PREPARED: Table = {
-    "deepfashion2": ("bench.datasets.deepfashion:prepare_deepfashion2", "pairs of deepfashion's persons")
-}
 split_option = click.option(
     "--split", type=click.Choice(["train", "val"]), default="val", show_default=True, help="Which items."
 )
@@ -52,38 +50,25 @@ def example() -> None:
     click.echo(EXAMPLE.strip())
 
 
-@command.command()
-@click.argument("name", metavar="NAME")
-@click.option("--from", "source", type=FOLDER, help="Folder of deepfashion  [default: deepfashion in the data root].")
-@click.option(
-    "--mode",
-    type=click.Choice(["crop", "squeeze"]),
-    default="crop",
-    show_default=True,
-    help="Keep the middle half of each photo, or halve its width.",
+@command.group(
+    cls=NamedCommands, kind="data set that can be prepared", table=PREPARATIONS, subcommand_metavar="NAME ..."
 )
-@data_root_option
 @debug_option
-def prepare(name: str, source: Path | None, mode: str, data_root: Path) -> None:
-    """Build a data set from another one; for now deepfashion2 from deepfashion.
+def prepare() -> None:
+    """Build a data set from a raw package or from another one, or add the instance maps that methods need.
 
-    deepfashion2 puts the test persons of deepfashion side by side in pairs, for evaluation with two instances of a
-    class. The INADE paper's own composites are not published as a recipe; ours is, and it is noted in the folder.
-    A run that was stopped goes on where it was.
+    Every name has a page of its own: bench data prepare NAME --help. A run that was stopped goes on where it was, and
+    what is there is not made again. Until all is made, the data set cannot be used. Damaged files are named and
+    counted and stop nothing else; the exit code is then 1.
 
-    Example: bench data prepare deepfashion2 --from /data/deepfashion
+    Examples:
+
+        bench data prepare celebamask-hq --from /downloads/CelebAMask-HQ
+
+        bench data prepare cityscapes --data-root /data
+
+        bench data prepare deepfashion2 --mode squeeze
     """
-    build: Callable[..., int] = resolve("data set that can be prepared", PREPARED, name)
-    target = folder_of(name, data_root)
-    with progress_bar() as progress:
-        task = progress.add_task(f"Preparing {name}", total=None, status="")
-        count = build(
-            source or folder_of("deepfashion", data_root),
-            target,
-            mode,
-            lambda done, total: progress.update(task, completed=done, total=total),
-        )
-    click.echo(f"{name}: {count} items in {target}")
 
 
 @command.command()

@@ -21,6 +21,7 @@ from bench.datasets._find import find_dataset
 from bench.datasets.base import Dataset
 from bench.devices import choose_device
 from bench.files import sha256_of, write_text
+from bench.method_weights import find_bank, open_bank
 from bench.options import (
     FOLDER,
     POSITIVE,
@@ -36,7 +37,7 @@ from bench.progress import progress_bar
 from bench.training import Precision, Trainer, TrainingOptions
 from bench.weight_files import verified
 from models import METHODS
-from models._losses import PerceptualLoss
+from models._losses import Vgg19
 from models._recipe import Recipe, Schedule
 from models.base import MethodSpec
 
@@ -44,17 +45,17 @@ from models.base import MethodSpec
 def choose_recipe(spec: MethodSpec[Any], dataset: str, preset: Preset) -> Schedule:
     """Find how a method is trained on a data set."""
     if spec.tiny_recipe is None:
-        raise UserError(f"{spec.title} has nothing to train.")
+        raise UserError(f"{spec.title} cannot be trained here.{f' {spec.note}' if spec.note else ''}")
     known = dataset if dataset in spec.configs else "ade20k"  # whose networks draw a folder of the user's
     recipe: Schedule = spec.tiny_recipe if preset == "tiny" else spec.recipes.get(known, Recipe())
     return recipe
 
 
-def load_perceptual(recipe: Schedule, root: Path, *, wanted: bool) -> PerceptualLoss | None:
+def load_perceptual(recipe: Schedule, root: Path, *, wanted: bool) -> Vgg19 | None:
     """Load VGG19 for the perceptual loss, where the recipe has one and the user has not turned it off."""
     if not recipe.perceptual or not wanted:
         return None
-    network = PerceptualLoss(recipe.perceptual_layers)
+    network = recipe.perceptual_network()
     path, _ = verified("vgg19", root)
     state = {key: value for key, value in read_weights(path).items() if key in network.state_dict()}
     load_into(network, state, path)
@@ -66,7 +67,7 @@ def export(trainer: Trainer, seconds: float, words: Sequence[str]) -> Path:
     folder = trainer.options.folder
     path = folder / "weights.safetensors"
     command = shlex.join(["bench", *words])
-    write_weights(path, trainer.objective.method, {"made by": command})
+    write_weights(path, trainer.result, {"made by": command})
     record = {
         **trainer.description(),
         "command": command,
@@ -144,9 +145,14 @@ def command(
     if not resume and (folder / "last.pt").exists():
         raise UserError(f"{folder} already holds a run: continue it with --resume, or name another folder with --out.")
     items: Dataset = data.open("train", data_root)
-    options = TrainingOptions(folder, seed, choose_device(device), precision, num_workers)
+    method = spec.build(config)
+    bank = find_bank(spec, data.name, folder) if spec.has_bank else None
+    if bank is not None:
+        open_bank(method, bank)
+    where, hash_of_bank = choose_device(device), sha256_of(bank) if bank else None
+    options = TrainingOptions(folder, seed, where, precision, hash_of_bank, num_workers)
     perceptual = load_perceptual(recipe, weights_root, wanted=not no_perceptual)
-    trainer = Trainer(spec.build(config), recipe, items, options, perceptual)
+    trainer = Trainer(method, recipe, items, options, perceptual)
     if resume:
         trainer.resume()
     start = time.perf_counter()

@@ -10,7 +10,7 @@ from pathlib import Path
 
 from bench.catalog import UserError
 from bench.datasets._classes import class_table, names_of, spread_colours
-from bench.datasets._folders import FolderDataset, Listing, Places, choose_places, folder_of, listed, matched
+from bench.datasets._folders import FolderDataset, Listing, Places, choose_places, listed, matched, whole_folder
 from bench.datasets.base import Colour, DatasetSpec, Split
 
 _OWN_COLOURS: dict[str, Colour] = {  # SPADE's, for what fills most of a landscape
@@ -24,7 +24,7 @@ _OWN_COLOURS: dict[str, Colour] = {  # SPADE's, for what fills most of a landsca
 
 def open_coco_stuff(split: Split, root: Path | None = None) -> FolderDataset:
     """Open COCO-Stuff; its networks see the edges of instance maps, so there must be some."""
-    folder, part = folder_of("coco-stuff", root), f"{split}2017"
+    folder, part = whole_folder("coco-stuff", root), f"{split}2017"
     instances = [folder / f"{split}_inst", folder / "instances" / part]
     found = next((place for place in instances if place.is_dir()), None)
     spade = Places(folder / f"{split}_img", folder / f"{split}_label", found)

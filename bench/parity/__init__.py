@@ -6,6 +6,9 @@ from collections.abc import Mapping
 
 # (method, network) of a golden -> the function that recomputes it; nothing is imported before it is used.
 ADAPTERS: Mapping[tuple[str, str], str] = {
+    ("crn", "netG"): "bench.parity.crn:generator",
+    ("sims", "netG"): "bench.parity.sims:generator",
+    ("sims", "order"): "bench.parity.sims:order",
     ("spade", "netG"): "bench.parity.spade:generator",
     ("spade", "netD"): "bench.parity.spade:discriminator",
     ("spade", "training_step"): "bench.parity.spade:training_step",
@@ -17,6 +20,7 @@ ADAPTERS: Mapping[tuple[str, str], str] = {
     ("clade", "netD"): "bench.parity.spade:discriminator",
     ("clade", "training_step"): "bench.parity.clade:training_step",
     ("clade-icpe", "netG"): "bench.parity.clade:generator",
+    ("maskgan", "netG"): "bench.parity.maskgan:generator",
     ("sean", "netG"): "bench.parity.sean:generator",
     ("vspade", "netG"): "bench.parity.spade:generator",
     ("vspade", "netE"): "bench.parity.spade:encoder",
@@ -37,11 +41,28 @@ ADAPTERS: Mapping[tuple[str, str], str] = {
     ("dscgan", "netG"): "bench.parity.dscgan:generator",
     ("dscgan", "netD"): "bench.parity.dscgan:discriminator",
     ("dscgan", ""): "bench.parity.dscgan:regulariser",
+    ("ccfpse", "netG"): "bench.parity.ccfpse:generator",
+    ("ccfpse", "netE"): "bench.parity.ccfpse:encoder",
+    ("ccfpse", "netD"): "bench.parity.fpse:discriminator",
+    ("oasis", "netG"): "bench.parity.oasis:generator",
+    ("oasis", "netD"): "bench.parity.oasis:discriminator",
+    ("scgan", "netG"): "bench.parity.scgan:generator",
+    ("scgan", "netE"): "bench.parity.scgan:encoder",
+    ("scgan", "netD"): "bench.parity.scgan:discriminator",
+    ("scgan", "training_step"): "bench.parity.scgan:training_step",
     ("lpips", 'LPIPS(net="alex",_version="0.1")'): "bench.parity.perceptual:distances",
     ("mcsd/mocd", 'LPIPS_alex_v0.1_with_named-filled_AlexNet_(salt_"alexnet:")'): "bench.parity.perceptual:regions",
+    ("drn", "segmenter"): "bench.parity.segmenters:drn_scores",
+    ("upernet", "segmenter"): "bench.parity.segmenters:upernet_scores",
+    ("celebamask-hq face parser (unet)", "segmenter"): "bench.parity.segmenters:unet_scores",
+    ("deeplabv2 resnet-101 msc", "segmenter"): "bench.parity.segmenters:deeplab_scores",
     ("fid_inception", "FID-InceptionV3"): "bench.parity.metrics:inception",
 }
-# What goldens without a method are known by: the arrays they list as outputs.
+# What goldens without a method are known by: arrays of which they list one as an output, or else fields of the json.
 FUNCTIONS: Mapping[tuple[str, ...], str] = {
     ("confusion",): "bench.parity.metrics:confusion_matrix",
+    ("merged",): "bench.parity.labels:merged_parts",
+    ("label_reid", "cityscapes_reid"): "bench.parity.labels:renumbered_instances",
+    ("train_ids",): "bench.parity.labels:cityscapes_ids",
+    ("imgSizes", "cases"): "bench.parity.segmenters:upernet_sizes",
 }

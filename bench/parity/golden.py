@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import zipfile
 import zlib
 from collections.abc import Callable, Mapping, Sequence
@@ -117,13 +118,31 @@ class Golden:
             return self.batch("image", None, None, None, 3).movedim(-1, 1).float().div(255).sub(0.5).div(0.5)
         return self.batch("image", None, 3, None, None)
 
+    def enlarged(self, name: str) -> Tensor:
+        """Read photos [N, 3, H, W] that are stored small; the notes say how often a pixel is repeated."""
+        small = self.batch(name, None, 3, None, None)
+        factor = re.search(rf"\b{name}: .*?nearest x(\d+)", str(self.meta.get("input_notes", "")))
+        if factor is None:
+            raise GoldenError(f"input_notes do not say how '{name}' {list(small.shape)} is enlarged")
+        return self.enlarged_to(name, small, small.shape[2] * int(factor[1]), small.shape[3] * int(factor[1]))
+
+    def enlarged_to(self, name: str, small: Tensor, height: int, width: int) -> Tensor:
+        """Make squares of equal pixels of every pixel of `small` [N, C, h, w], which was read from `name`."""
+        if not 0 < height * width <= _LABEL_PIXELS:
+            raise GoldenError(f"a picture of {height}x{width} pixels is larger than is sane")
+        rows, columns = height // small.shape[2], width // small.shape[3]
+        large = small.repeat_interleave(rows, 2).repeat_interleave(columns, 3)
+        if large.shape[2:] != (height, width):
+            raise GoldenError(f"array '{name}' is {list(small.shape[2:])}, no fraction of {height}x{width}")
+        return large
+
     def of_network(self, field: str, name: str | None, default: Json) -> Json:
         """Read a field that is either of the only network or has an entry for every network."""
         value = self.meta.get(field, default)
         if name is None:
             return value
-        if field == "state_dict" and f"state_dict_{name}" in self.meta:
-            return self.meta[f"state_dict_{name}"]
+        if f"{field}_{name}" in self.meta:
+            return self.meta[f"{field}_{name}"]
         return value.get(name, default) if isinstance(value, dict) else value
 
     def build(self, make: Callable[[], Network]) -> Network:

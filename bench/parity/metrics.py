@@ -12,7 +12,7 @@ from bench.parity.comparison import Comparison, compare
 from bench.parity.golden import Golden
 from bench.parity.options import GoldenError
 from metrics._inception import FIDInception, Mode
-from metrics.segmentation import accuracy, confusion, iou_per_class, mean_iou
+from metrics.segmentation import accuracy, confusion, iou_per_class, mean_accuracy, mean_iou, weighted_iou
 
 _CLASSES = 4096
 
@@ -29,6 +29,8 @@ def confusion_matrix(golden: Golden) -> list[Comparison]:
         ("drn", "mIoU"): mean_iou(counts, "nan_union"),
         ("csail", "mIoU"): mean_iou(counts, "all_classes"),
         ("deeplab_pytorch", "Mean IoU"): mean_iou(counts, "gt_present"),
+        ("deeplab_pytorch", "Mean Accuracy"): mean_accuracy(counts),
+        ("deeplab_pytorch", "Frequency Weighted IoU"): weighted_iou(counts),
         ("accuracy_valid_pixels", ""): accuracy(counts, void, "valid"),
         ("accuracy_all_pixels_void_counted_wrong", ""): accuracy(counts, void, "all"),
     }

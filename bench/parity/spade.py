@@ -14,10 +14,11 @@ from bench.parity.golden import Golden
 from bench.parity.options import Config, GoldenError
 from bench.parity.steps import spade_family_steps
 from models._blocks.decoder import Stage, paper_stages
+from models._blocks.image_styles import ImageEncoder, SpadeEncoder
 from models._discriminators import MultiscaleDiscriminator
 from models._recipe import Recipe
 from models.base import Layout, semantic_planes
-from models.spade import ImageEncoder, Spade, SpadeConfig, SpadeEncoder, SpadeGenerator
+from models.spade import Spade, SpadeConfig, SpadeGenerator
 
 _PIXELS = 2**20  # of the largest network's image
 

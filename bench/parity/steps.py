@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import replace
-from typing import Any
+from typing import Any, TypeVar
 
 import torch
 from torch import Tensor, nn
@@ -18,6 +18,7 @@ from models.base import Layout, Method
 
 Noise = Callable[[int, str], Any]  # (iteration, "G" or "D") -> the style noise of that pass
 Make = Callable[[], Method[Any]]
+R = TypeVar("R", bound=Recipe)
 
 _SMALLEST_NORM = 1e-3  # below it a gradient is rounding noise of biases in front of a normalisation
 
@@ -51,8 +52,9 @@ class Replay:
         self.objective = golden.build(lambda: self._objective(make()))
 
     def _objective(self, method: Method[Any]) -> Objective:
-        planes = method.planes(self.layout).shape[1]
-        return Objective(method, self.recipe, planes, PerceptualLoss(self.recipe.perceptual_layers))
+        objective = self.recipe.objective(method, method.planes(self.layout).shape[1])
+        objective.perceptual = PerceptualLoss(self.recipe.perceptual_layers)
+        return objective
 
     @property
     def perceptual(self) -> PerceptualLoss:
@@ -163,7 +165,7 @@ def spade_family_steps(golden: Golden, make: Make, layout: Layout, noise: Noise,
     return results
 
 
-def stated_recipe(golden: Golden, recipe: Recipe) -> Recipe:
+def stated_recipe(golden: Golden, recipe: R) -> R:
     """The method's recipe with the weights and rates that the golden's options state."""
     config = golden.config
     if config.word("gan_mode", "hinge") != "hinge" or config.flag("no_ganFeat_loss", False):

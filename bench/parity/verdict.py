@@ -69,7 +69,9 @@ def judge(path: Path, name: str, folder: Path) -> Verdict:
 def _adapter_of(golden: Golden) -> str | None:
     if golden.method:
         return ADAPTERS.get((golden.method, golden.network))
-    return FUNCTIONS.get(tuple(golden.names("outputs")))
+    if outputs := set(golden.names("outputs")):
+        return next((place for names, place in FUNCTIONS.items() if outputs.intersection(names)), None)
+    return next((place for fields, place in FUNCTIONS.items() if golden.meta.keys() >= set(fields)), None)
 
 
 def _replayed(golden: Golden, place: str) -> list[Comparison]:

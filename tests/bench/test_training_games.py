@@ -9,6 +9,7 @@ import torch
 from bench.datasets.paperdolls import open_paperdolls
 from bench.training import Trainer, TrainingOptions
 from models.bicyclegan import BICYCLEGAN
+from models.crn import CRN
 from models.dscgan import DSCGAN
 
 
@@ -55,3 +56,16 @@ def test_the_recipe_says_the_rate_of_every_step(tmp_path):
     weights_after(made, 3)
     assert rates == [made.recipe.lr_discriminator * made.recipe.rate_at(step, 3) for step in range(3)]
     assert rates[0] > rates[1] > rates[2]
+
+
+def test_a_game_of_one_player_is_trained_and_saved(tmp_path):
+    recipe = replace(CRN.tiny_recipe, batch=2, epochs=1, decay_epochs=0, epoch_images=4)
+    spec = replace(CRN, tiny=replace(CRN.tiny, widths=(8, 8, 8, 8, 8)))
+    made = Trainer(spec.build(spec.tiny), recipe, open_paperdolls("train", None), TrainingOptions(tmp_path))
+    before, seen = weights_after(made, 0), []
+    made.train(lambda _, losses: seen.append(set(losses)))
+    assert seen == [{"best", "all"}] * 2
+    assert not torch.equal(weights_after(made, 0), before)
+    again = Trainer(spec.build(spec.tiny), recipe, open_paperdolls("train", None), TrainingOptions(tmp_path))
+    again.resume()
+    assert torch.equal(weights_after(again, 0), weights_after(made, 0))

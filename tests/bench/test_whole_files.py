@@ -6,7 +6,7 @@ import os
 import pytest
 
 from bench.catalog import UserError
-from bench.files import whole_file, write_text
+from bench.files import link_or_copy, whole_file, write_text
 
 
 def test_a_file_appears_only_once_it_is_whole(tmp_path):
@@ -70,3 +70,32 @@ def test_a_folder_without_permission_is_named(tmp_path):
     tmp_path.chmod(0o500)
     with pytest.raises(UserError, match="permission denied"):
         write_text(tmp_path / "a.txt", "text")
+
+
+def test_a_link_is_the_same_file_and_takes_the_place_of_another(tmp_path):
+    write_text(tmp_path / "a.txt", "new")
+    write_text(tmp_path / "folder" / "b.txt", "old")
+    link_or_copy(tmp_path / "a.txt", tmp_path / "folder" / "b.txt")
+    assert (tmp_path / "folder" / "b.txt").samefile(tmp_path / "a.txt")
+    link_or_copy(tmp_path / "a.txt", tmp_path / "folder" / "b.txt")
+    assert os.listdir(tmp_path / "folder") == ["b.txt"]
+
+
+def test_a_link_to_a_link_leads_to_the_file_itself(tmp_path):
+    write_text(tmp_path / "a.txt", "text")
+    (tmp_path / "b.txt").symlink_to("a.txt")
+    link_or_copy(tmp_path / "b.txt", tmp_path / "folder" / "c.txt")
+    assert not (tmp_path / "folder" / "c.txt").is_symlink()
+    assert (tmp_path / "folder" / "c.txt").samefile(tmp_path / "a.txt")
+
+
+def test_where_the_disk_has_no_links_a_file_is_copied_whole(tmp_path, monkeypatch):
+    def refuse(*_):
+        raise OSError(errno.EXDEV, "another disk")
+
+    monkeypatch.setattr(os, "link", refuse)
+    write_text(tmp_path / "a.txt", "text")
+    link_or_copy(tmp_path / "a.txt", tmp_path / "folder" / "b.txt")
+    assert (tmp_path / "folder" / "b.txt").read_text() == "text"
+    assert not (tmp_path / "folder" / "b.txt").samefile(tmp_path / "a.txt")
+    assert os.listdir(tmp_path / "folder") == ["b.txt"]

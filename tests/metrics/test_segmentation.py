@@ -8,7 +8,15 @@ from torchmetrics.functional.classification import multiclass_jaccard_index
 
 from metrics.base import Reading
 from metrics.protocol import derive
-from metrics.segmentation import SEGMENTATION, accuracy, confusion, iou_per_class, mean_iou
+from metrics.segmentation import (
+    SEGMENTATION,
+    accuracy,
+    confusion,
+    iou_per_class,
+    mean_accuracy,
+    mean_iou,
+    weighted_iou,
+)
 
 NAMES = ["ade150", "celeba19", "cityscapes19", "coco182", "deepfashion8", "void_image4"]
 
@@ -41,6 +49,12 @@ def test_both_accuracies(golden):
     assert valid == pytest.approx(facts["accuracy_valid_pixels"], abs=1e-9)
     assert everything == pytest.approx(facts["accuracy_all_pixels_void_counted_wrong"], abs=1e-9)
     assert everything == pytest.approx(valid * facts["valid_fraction"], abs=1e-9)
+
+
+def test_accuracy_and_iou_by_class_are_those_of_deeplab_pytorch(golden):
+    facts, _, _, counts = golden
+    assert mean_accuracy(counts) == pytest.approx(facts["deeplab_pytorch"]["Mean Accuracy"], abs=1e-9)
+    assert weighted_iou(counts) == pytest.approx(facts["deeplab_pytorch"]["Frequency Weighted IoU"], abs=1e-9)
 
 
 def random_pair(seed=0):

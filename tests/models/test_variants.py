@@ -75,7 +75,7 @@ def test_without_spectral_norm_there_is_none_in_any_network():
     method, recipe = tiny("groupdnet-no-specnorm"), spec_of("groupdnet-no-specnorm").tiny_recipe
     assert not any(isinstance(layer, Spectral) for layer in method.modules())
     assert not any(isinstance(layer, Spectral) for layer in recipe.objective(method, 8).discriminator.modules())
-    assert not spec_of("groupdnet-no-specnorm").recipes["deepfashion"].discriminator_spectral
+    assert spec_of("groupdnet-no-specnorm").recipes["deepfashion"].discriminator == "pix2pixhd"
     assert sum(isinstance(layer, Spectral) for layer in tiny("groupdnet").modules()) == 5 * 2 + 3 + 3
 
 

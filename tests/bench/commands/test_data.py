@@ -11,6 +11,7 @@ from bench.datasets.base import PERSON_PALETTE
 from bench.datasets.cityscapes import CITYSCAPES
 from bench.datasets.folder import EXAMPLE
 from bench.datasets.paperdolls import open_paperdolls2
+from bench.preparation import PREPARATIONS
 
 NAMES = ("p1", "p2", "p3", "p4")
 
@@ -35,36 +36,20 @@ def root(tmp_path):
     return tmp_path
 
 
-def test_composites_are_prepared_where_the_data_set_is_looked_for(root):
-    done = run("prepare", "deepfashion2", "--data-root", root)
-    assert (done.exit_code, done.stdout) == (0, f"deepfashion2: 2 items in {root / 'deepfashion2'}\n")
-    assert run("verify", "deepfashion2", "--data-root", root).exit_code == 0
-
-
-def test_a_stopped_preparation_goes_on(root):
-    run("prepare", "deepfashion2", "--data-root", root)
-    first, second = sorted((root / "deepfashion2" / "test_img").iterdir())
-    second.unlink()
-    before = first.stat().st_mtime_ns
-    assert run("prepare", "deepfashion2", "--data-root", root).exit_code == 0
-    assert second.is_file()
-    assert first.stat().st_mtime_ns == before
-
-
-def test_the_source_and_the_mode_can_be_chosen(root, tmp_path):
-    elsewhere = root / "elsewhere"
-    (root / "deepfashion").rename(elsewhere)
-    words = ("prepare", "deepfashion2", "--from", elsewhere, "--data-root", tmp_path)
-    assert run(*words, "--mode", "squeeze").exit_code == 0
-    again = run(*words, "--mode", "crop")  # composites of two modes never mix
-    assert again.exit_code == 2
-    assert "squeeze" in again.stderr
-
-
 def test_what_cannot_be_prepared_is_said(root):
-    done = run("prepare", "deepfashion", "--data-root", root)
+    done = run("prepare", "deepfashon2", "--data-root", root)
     assert done.exit_code == 2
     assert "Did you mean 'deepfashion2'?" in done.stderr
+
+
+def test_the_help_page_names_every_preparation_and_each_has_a_page_with_an_example():
+    shown = run("prepare", "--help")
+    assert shown.exit_code == 0
+    for name in PREPARATIONS:
+        assert f" {name} " in shown.stdout
+        page = run("prepare", name, "--help")
+        assert page.exit_code == 0
+        assert f"Example: bench data prepare {name}" in page.stdout
 
 
 @pytest.mark.parametrize("words", [("verify", "deepfashion"), ("prepare", "deepfashion2")], ids=" ".join)

@@ -3,7 +3,8 @@ import pytest
 from PIL import Image
 
 from bench.catalog import UserError
-from bench.datasets.deepfashion import DEEPFASHION2, open_deepfashion, open_deepfashion2, prepare_deepfashion2
+from bench.datasets._folders import UNFINISHED
+from bench.datasets.deepfashion import open_deepfashion, open_deepfashion2
 
 NAMES = ("person_10", "person_2", "person_1")  # natural order: 1, 2, 10
 
@@ -141,59 +142,12 @@ def test_data_lie_in_the_working_folder_by_default(root, monkeypatch):
     assert len(open_deepfashion("val")) == 3
 
 
-def test_composites_are_for_evaluation_only_and_their_splits_are_the_same(root):
-    assert DEEPFASHION2.evaluation_only
-    prepare_deepfashion2(root / "deepfashion", root / "deepfashion2")
-    train, val = (open_deepfashion2(split, root) for split in ("train", "val"))
-    assert [item.key for item in train] == [item.key for item in val] == ["person_1__person_2"]
-
-
-def contents(folder):
-    return {path.relative_to(folder): path.read_bytes() for path in sorted(folder.rglob("*")) if path.is_file()}
-
-
-@pytest.mark.parametrize("mode", ["crop", "squeeze"])
-def test_preparing_twice_gives_the_same_composites(root, mode):
-    target = root / "deepfashion2"
-    assert prepare_deepfashion2(root / "deepfashion", target, mode) == 1
-    first = contents(target)
-    stamp = {path: (target / path).stat().st_mtime_ns for path in first}
-    prepare_deepfashion2(root / "deepfashion", target, mode)
-    assert contents(target) == first
-    assert {path: (target / path).stat().st_mtime_ns for path in first} == stamp  # nothing was made again
-    (target / "test_label" / "person_1__person_2.png").unlink()
-    prepare_deepfashion2(root / "deepfashion", target, mode)
-    assert contents(target) == first
-
-
-def test_a_composite_holds_the_middles_of_both_persons(root):
-    steps = []
-    prepare_deepfashion2(root / "deepfashion", root / "deepfashion2", progress=lambda *step: steps.append(step))
-    assert steps == [(1, 1)]
-    one, two, _ = open_deepfashion("val", root)
-    both = open_deepfashion2("val", root)[0]
-    for part in ("labels", "image"):
-        expected = np.concatenate([getattr(one, part)[:, 64:192], getattr(two, part)[:, 64:192]], axis=1)
-        assert (getattr(both, part) == expected).all()
-
-
-def test_persons_of_a_composite_share_the_background_and_no_other_instance(root):
-    prepare_deepfashion2(root / "deepfashion", root / "deepfashion2", "squeeze")
-    both = open_deepfashion2("val", root)[0]
-    left, right = both.instances[:, :128], both.instances[:, 128:]
-    assert np.unique(left).tolist() == [1, 2, 4]  # background, top and socks of the left person
-    assert np.unique(right).tolist() == [1, 3, 5]
-    assert ((both.labels == 0) == (both.instances == 1)).all()
-
-
-def test_composites_of_two_recipes_do_not_mix(root):
-    target = root / "deepfashion2"
-    prepare_deepfashion2(root / "deepfashion", target, "crop")
-    with pytest.raises(UserError, match="mode crop, expected recipe 1, mode squeeze"):
-        prepare_deepfashion2(root / "deepfashion", target, "squeeze")
-    (target / "recipe.txt").unlink()
-    with pytest.raises(UserError, match="an unknown recipe"):
-        prepare_deepfashion2(root / "deepfashion", target, "crop")
+@pytest.mark.parametrize(("opener", "name"), [(open_deepfashion, "deepfashion"), (open_deepfashion2, "deepfashion2")])
+def test_data_that_are_half_made_are_refused_with_the_command_that_goes_on(root, opener, name):
+    (root / name).mkdir(exist_ok=True)
+    (root / name / UNFINISHED).write_text(f"bench data prepare {name} --from raw\n")
+    with pytest.raises(UserError, match=f"not finished: run 'bench data prepare {name} --from raw' again"):
+        opener("val", root)
 
 
 def test_a_changed_byte_changes_the_fingerprint(root):

@@ -1,0 +1,15 @@
+"""What `bench data prepare` can build or add to a data set, in printing order."""
+
+from __future__ import annotations
+
+from bench.catalog import Table
+
+PREPARATIONS: Table = {
+    "deepfashion": ("bench.preparation.deepfashion:command", "Label and instance maps from GroupDNet's package."),
+    "deepfashion2": ("bench.preparation.deepfashion2:command", "Pairs of deepfashion's test persons, side by side."),
+    "celebamask-hq": ("bench.preparation.celebamask_hq:command", "Label maps from part masks, splits, instance maps."),
+    "cityscapes": ("bench.preparation.cityscapes:command", "Instance maps with dense ids, as INADE reads them."),
+    "ade20k": ("bench.preparation.ade20k:command", "Instance maps, as INADE reads them."),
+    "ade20k-outdoor": ("bench.preparation.ade20k_outdoor:command", "A checked list of outdoor scenes of ade20k."),
+    "coco-stuff": ("bench.preparation.coco_stuff:command", "Instance maps from COCO's annotation files."),
+}
