@@ -33,8 +33,9 @@ def open_coco_stuff(split: Split, root: Path | None = None) -> FolderDataset:
     places = choose_places("coco-stuff", [spade, deeplab], advice)
     if places.instances is None:
         raise UserError(
-            f"coco-stuff: there are no instance maps beside {places.labels}: expected {instances[0]} or {instances[1]}. "
-            f"`bench data prepare coco-stuff` makes the first for the label maps in {spade.labels}, which may be a link."
+            f"coco-stuff: there are no instance maps beside {places.labels}: expected {instances[0]} or "
+            f"{instances[1]}. `bench data prepare coco-stuff` makes the first for the label maps in {spade.labels}, "
+            "which may be a link."
         )
     kinds = (_listed(place, folder) for place in (places.images, places.labels, places.instances))
     return FolderDataset(COCO_STUFF, split, matched(*kinds))
