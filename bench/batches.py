@@ -74,14 +74,22 @@ def _placed(item: Item, place: tuple[slice, slice]) -> Item:
 
 
 def shuffled(
-    dataset: Dataset, size: int, per_epoch: int, steps: range, seed: int, *, flip: bool, workers: int = 0
+    dataset: Dataset,
+    size: int,
+    per_epoch: int,
+    steps: range,
+    seed: int,
+    *,
+    flip: bool,
+    crop: bool = False,
+    workers: int = 0,
 ) -> Generator[Batch, None, None]:
     """Make the training batches of these steps; the order of every epoch of `per_epoch` batches is one of its own.
 
-    Items of a data set with a load size are read at that size and cut at random.
+    With `crop` the items are cut out of their larger form, where the data set has one.
     """
-    load_size = dataset.spec.load_size
-    larger = dataset if load_size is None else dataset.resized(load_size)
+    larger = dataset.spec.load_size if crop else None
+    source = dataset if larger is None else dataset.resized(larger)
 
     def indices() -> Iterator[int]:
         for step in steps:
@@ -89,12 +97,12 @@ def shuffled(
             order = torch.randperm(len(dataset), generator=stream(seed, "order", epoch))
             yield from order[position * size : (position + 1) * size].tolist()
 
-    with closing(done_ahead(map(larger.loader, indices()), workers)) as reading:
+    with closing(done_ahead(map(source.loader, indices()), workers)) as reading:
         for step in steps:
             items = list(islice(reading, size))
-            if load_size is not None:
-                crops = [stream(seed, "crop", step, place) for place in range(size)]
-                items = [random_crop(item, dataset.size, rng) for item, rng in zip(items, crops, strict=True)]
+            if larger is not None:
+                rngs = (stream(seed, "crop", step, position) for position in range(size))
+                items = [random_crop(item, dataset.size, rng) for item, rng in zip(items, rngs, strict=True)]
             if flip:
                 turn = torch.rand(size, generator=stream(seed, "flip", step)) < 0.5
                 items = [flipped(item) if t else item for item, t in zip(items, turn.tolist(), strict=True)]

@@ -73,7 +73,7 @@ def _run_folders(folder: Path) -> list[Path]:
     if not folder.is_dir():
         raise UserError(f"No folder {folder}; name one that holds a label map <item>.png for every item.")
     runs = [path for path in folder.iterdir() if path.is_dir() and re.fullmatch(r"run\d+", path.name)]
-    return sorted(runs, key=lambda path: natural(path.name)) or [folder]
+    return sorted(runs, key=natural) or [folder]
 
 
 def _by_item(folder: Path, spec: DatasetSpec) -> Mapping[str, Path]:

@@ -11,7 +11,7 @@ import io
 import json
 import math
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import AbstractContextManager, contextmanager, nullcontext
+from contextlib import AbstractContextManager, closing, contextmanager, nullcontext
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any, Literal
@@ -101,16 +101,19 @@ class Trainer:
     def batches(self) -> Iterator[Batch]:
         """The batches from the current step on."""
         steps, recipe, options = range(self.step, self.total_steps), self.recipe, self.options
-        for batch in shuffled(
+        batches = shuffled(
             self.dataset,
             recipe.batch,
             self.steps_per_epoch,
             steps,
             options.seed,
             flip=recipe.flip,
+            crop=True,
             workers=options.num_workers,
-        ):
-            yield batch.to(options.device)
+        )
+        with closing(batches):
+            for batch in batches:
+                yield batch.to(options.device)
 
     def train(self, report: Report) -> None:
         """Run to the end, saving after every epoch."""

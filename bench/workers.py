@@ -59,8 +59,8 @@ class _Team:
     """The processes, which live as long as this one."""
 
     def __init__(self, workers: int) -> None:
-        self.pool = ProcessPoolExecutor(workers, multiprocessing.get_context("spawn"), _begin)
-        with _without_interrupts(), _without_main():
+        self.pool = ProcessPoolExecutor(workers, multiprocessing.get_context("spawn"), begin_worker)
+        with born_deaf(), _without_main():
             self._starting = [self.pool.submit(os.getpid) for _ in range(workers)]
 
     @property
@@ -75,9 +75,9 @@ def _team(workers: int) -> _Team:
 
 
 @contextmanager
-def _without_interrupts() -> Iterator[None]:
-    """Keep Ctrl-C from processes started in the block, even before they can ask for that; ours comes after it."""
-    if not hasattr(signal, "pthread_sigmask"):  # Windows
+def born_deaf() -> Iterator[None]:
+    """Let processes that start meanwhile inherit that Ctrl-C is not theirs; this one hears it afterwards."""
+    if sys.platform == "win32":
         yield
         return
     before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
@@ -98,8 +98,8 @@ def _without_main() -> Iterator[None]:
         sys.modules["__main__"] = main
 
 
-def _begin() -> None:
-    """Start a worker: Ctrl-C is for its parent to handle, and without a parent it ends."""
+def begin_worker() -> None:
+    """Leave Ctrl-C to the parent, which lets tasks in work be finished, and end when the parent does."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     threading.Thread(target=_end_with_parent, daemon=True).start()
 

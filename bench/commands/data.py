@@ -10,12 +10,12 @@ from typing import TYPE_CHECKING, cast
 
 import rich_click as click
 
-from bench.catalog import UserError, resolve
+from bench.catalog import UserError
 from bench.cli import NamedCommands
 from bench.datasets import DATASETS
 from bench.datasets._find import find_dataset
 from bench.datasets._folders import folder_of
-from bench.datasets.base import Dataset, DatasetSpec, Split
+from bench.datasets.base import Dataset, Split
 from bench.datasets.folder import EXAMPLE
 from bench.options import (
     POSITIVE,
@@ -208,8 +208,8 @@ def reference(
     from bench.reference import choose_photos, import_moments
     from bench.setting import CellSetting, FeatureNetworks
 
-    spec: DatasetSpec = resolve("dataset", DATASETS, name)
-    choices = choose_protocol(protocol or default_protocol(name), settings)
+    spec = find_dataset(name, data_root)
+    choices = choose_protocol(protocol or default_protocol(spec.name), settings)
     if source is not None:
         place = import_moments(source, count, name, choices.fid.mode, weights_root)
         click.echo(f"{place}\n{_shown(read_moments(place))}")

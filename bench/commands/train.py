@@ -146,11 +146,11 @@ def command(
         raise UserError(f"{folder} already holds a run: continue it with --resume, or name another folder with --out.")
     items: Dataset = data.open("train", data_root)
     method = spec.build(config)
-    bank = find_bank(spec, dataset, folder) if spec.has_bank else None
+    bank = find_bank(spec, data.name, folder) if spec.has_bank else None
     if bank is not None:
         open_bank(method, bank)
-    hash_of_bank = sha256_of(bank) if bank else None
-    options = TrainingOptions(folder, seed, choose_device(device), precision, hash_of_bank, num_workers)
+    where, hash_of_bank = choose_device(device), sha256_of(bank) if bank else None
+    options = TrainingOptions(folder, seed, where, precision, hash_of_bank, num_workers)
     perceptual = load_perceptual(recipe, weights_root, wanted=not no_perceptual)
     trainer = Trainer(method, recipe, items, options, perceptual)
     if resume:

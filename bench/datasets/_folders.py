@@ -20,7 +20,7 @@ EXTENSIONS = frozenset({".jpg", ".jpeg", ".png", ".ppm", ".bmp", ".tiff", ".webp
 OTHER_NAMES: Mapping[str, tuple[str, ...]] = {
     "ade20k": ("ADEChallengeData2016",),
     "ade20k-outdoor": ("ADEData2016_outdoor",),
-    "celebamask-hq": ("CelebAMask-HQ", "CelebA-HQ"),
+    "celebamask-hq": ("CelebA-HQ",),  # not CelebAMask-HQ, the raw package that this is made from
 }
 FILE_LIST = "files.list"  # takes the place of looking into the folder that it lies in
 
@@ -40,16 +40,16 @@ def check_finished(folder: Path) -> None:
         raise UserError(f"{folder} is half made, prepare was not finished: run '{command}' again.")
 
 
-def finished_folder(name: str, root: Path | None) -> Path:
-    """Say where a data set lies, and refuse a half made one."""
+def whole_folder(name: str, root: Path | None) -> Path:
+    """Say where a data set lies, unless its preparation was stopped half-way."""
     folder = folder_of(name, root)
     check_finished(folder)
     return folder
 
 
-def natural(text: str) -> list[tuple[int, str]]:
-    """Sort key under which p2 comes before p10."""
-    parts = re.split(r"(\d+)", text)
+def natural(path: Path) -> list[tuple[int, str]]:
+    """Sort key under which 2.png comes before 10.png."""
+    parts = re.split(r"(\d+)", path.stem)
     return [(int(part), "") if part.isdecimal() else (-1, part) for part in parts]
 
 
@@ -135,7 +135,7 @@ def matched(images: Listing, labels: Listing, instances: Listing | None = None) 
     kinds = [images, labels] if instances is None else [images, labels, instances]
     for kind in kinds:
         for other in kinds:
-            lonely = sorted(other.files.keys() - kind.files.keys(), key=natural)
+            lonely = sorted(other.files.keys() - kind.files.keys(), key=lambda key: natural(other.files[key]))
             if lonely:
                 raise UserError(
                     f"{len(lonely)} of {len(other.files)} files in {other.place} have no partner in {kind.place}, "
@@ -143,7 +143,7 @@ def matched(images: Listing, labels: Listing, instances: Listing | None = None) 
                 )
     return [
         Files(images.files[key], labels.files[key], None if instances is None else instances.files[key])
-        for key in sorted(images.files, key=natural)
+        for key in sorted(images.files, key=lambda key: natural(images.files[key]))
     ]
 
 

@@ -11,7 +11,7 @@ from pathlib import Path
 
 from bench.catalog import UserError
 from bench.datasets._classes import class_table, colours_of, names_of
-from bench.datasets._folders import FolderDataset, Places, choose_places, finished_folder, folder_of, pair
+from bench.datasets._folders import FolderDataset, Places, choose_places, folder_of, pair, whole_folder
 from bench.datasets._reading import Files
 from bench.datasets.base import DatasetSpec, Split
 
@@ -25,7 +25,7 @@ def open_ade20k(split: Split, root: Path | None = None) -> FolderDataset:
 
 
 def _files(name: str, split: Split, root: Path | None) -> list[Files]:
-    folder, part = finished_folder(name, root), FOLDER_OF[split]
+    folder, part = whole_folder(name, root), FOLDER_OF[split]
     places = Places(*(folder / kind / part for kind in ("images", "annotations", "instances")))
     advice = (
         "unpack ADEChallengeData2016.zip of the scene-parsing challenge there (not the full ADE20K, whose masks are "

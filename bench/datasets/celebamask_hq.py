@@ -17,10 +17,10 @@ from bench.datasets._folders import (
     Naming,
     Places,
     choose_places,
-    finished_folder,
     listed,
     matched,
     pair,
+    whole_folder,
 )
 from bench.datasets._reading import Files
 from bench.datasets.base import DatasetSpec, Split
@@ -33,7 +33,7 @@ SAMPLES = (".", "samples", "maskgan_samples")
 
 def open_celebamask_hq(split: Split, root: Path | None = None) -> FolderDataset:
     """Open CelebAMask-HQ in whichever layout is there; its val split is the test split of the papers."""
-    folder, part = finished_folder("celebamask-hq", root), FOLDER_OF[split]
+    folder, part = whole_folder("celebamask-hq", root), FOLDER_OF[split]
     packaged = Places(*(folder / part / kind for kind in ("images", "labels", "instances")))
     names = folder / f"{part}_list.txt"
     samples = [folder / place for place in SAMPLES if any((folder / place).glob("*.jpg"))]

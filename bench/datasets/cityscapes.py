@@ -7,29 +7,15 @@ from __future__ import annotations
 
 from pathlib import Path
 
-import numpy as np
-from numpy.typing import NDArray
-
 from bench.catalog import UserError
-from bench.datasets._classes import class_table, colours_of, names_of
-from bench.datasets._folders import (
-    FolderDataset,
-    Listing,
-    Naming,
-    Places,
-    choose_places,
-    finished_folder,
-    listed,
-    matched,
-)
-from bench.datasets.base import DatasetSpec, Labels, Split
-
-VOID = 255  # the train id of pixels that are not scored
+from bench.datasets._cityscapes_ids import CLASS_NAMES, PALETTE, SCORED_AS
+from bench.datasets._folders import FolderDataset, Listing, Naming, Places, choose_places, listed, matched, whole_folder
+from bench.datasets.base import DatasetSpec, Split
 
 
 def open_cityscapes(split: Split, root: Path | None = None) -> FolderDataset:
     """Open Cityscapes; its val split is what the papers test on, as labels of the test split are not public."""
-    folder = finished_folder("cityscapes", root)
+    folder = whole_folder("cityscapes", root)
     official = Places(folder / "leftImg8bit" / split, folder / "gtFine" / split, folder / "gtFine" / split)
     flat = [
         Places(*(folder / f"{name}_{kind}" for kind in ("img", "label", "inst")))
@@ -56,23 +42,15 @@ def _listed(place: Path, folder: Path, ending: str) -> Listing:
     return listed(place, folder, Naming(ending, fields=3), within=cities)
 
 
-_CLASSES = class_table("cityscapes")
 CITYSCAPES = DatasetSpec(
     "cityscapes",
     "Cityscapes",
-    names_of(_CLASSES),
-    colours_of(_CLASSES),
+    CLASS_NAMES,
+    PALETTE,
     (256, 512),
     open_cityscapes,
-    scored_as=tuple(int(row["train_id"]) for row in _CLASSES),
+    scored_as=SCORED_AS,
     scoring="cityscapes",
     split_sizes={"train": 2975, "val": 500},
     has_instances=True,
 )
-
-
-def train_ids(labels: NDArray[np.uint8]) -> Labels:
-    """Turn raw ids into train ids 0..18, and all that is not scored into VOID, ids that do not exist included."""
-    table = np.full(256, VOID, np.uint8)
-    table[: len(CITYSCAPES.scored_as)] = [VOID if score < 0 else score for score in CITYSCAPES.scored_as]
-    return table[labels]

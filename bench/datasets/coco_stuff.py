@@ -10,7 +10,7 @@ from pathlib import Path
 
 from bench.catalog import UserError
 from bench.datasets._classes import class_table, names_of, spread_colours
-from bench.datasets._folders import FolderDataset, Listing, Places, choose_places, finished_folder, listed, matched
+from bench.datasets._folders import FolderDataset, Listing, Places, choose_places, listed, matched, whole_folder
 from bench.datasets.base import Colour, DatasetSpec, Split
 
 _OWN_COLOURS: dict[str, Colour] = {  # SPADE's, for what fills most of a landscape
@@ -24,7 +24,7 @@ _OWN_COLOURS: dict[str, Colour] = {  # SPADE's, for what fills most of a landsca
 
 def open_coco_stuff(split: Split, root: Path | None = None) -> FolderDataset:
     """Open COCO-Stuff; its networks see the edges of instance maps, so there must be some."""
-    folder, part = finished_folder("coco-stuff", root), f"{split}2017"
+    folder, part = whole_folder("coco-stuff", root), f"{split}2017"
     instances = [folder / f"{split}_inst", folder / "instances" / part]
     found = next((place for place in instances if place.is_dir()), None)
     spade = Places(folder / f"{split}_img", folder / f"{split}_label", found)
@@ -33,8 +33,9 @@ def open_coco_stuff(split: Split, root: Path | None = None) -> FolderDataset:
     places = choose_places("coco-stuff", [spade, deeplab], advice)
     if places.instances is None:
         raise UserError(
-            f"coco-stuff: there are no instance maps beside {places.labels}; make them with `bench data prepare "
-            f"coco-stuff`, in {instances[0]} or {instances[1]}."
+            f"coco-stuff: there are no instance maps beside {places.labels}: expected {instances[0]} or "
+            f"{instances[1]}. `bench data prepare coco-stuff` makes the first for the label maps in {spade.labels}, "
+            "which may be a link."
         )
     kinds = (_listed(place, folder) for place in (places.images, places.labels, places.instances))
     return FolderDataset(COCO_STUFF, split, matched(*kinds))

@@ -14,9 +14,9 @@ from bench.datasets._folders import (
     Places,
     check_finished,
     choose_places,
-    finished_folder,
     folder_of,
     pair,
+    whole_folder,
 )
 from bench.datasets._reading import Files
 from bench.datasets.base import PERSON_PALETTE, DatasetSpec, Split
@@ -43,7 +43,7 @@ def deepfashion_files(folder: Path, split: Split) -> list[Files]:
 
 def open_deepfashion2(split: Split, root: Path | None = None) -> FolderDataset:
     """Open the two-person composites, INADE's own or ours; both splits are the same, and not to train on."""
-    folder = finished_folder("deepfashion2", root)
+    folder = whole_folder("deepfashion2", root)
     folders = [folder / f"test_{kind}" for kind in ("img", "label", "inst")]
     missing = [str(path) for path in folders if not path.is_dir()]
     if missing:

@@ -8,14 +8,14 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from bench.datasets._folders import FolderDataset, Places, choose_places, folder_of, pair
+from bench.datasets._folders import FolderDataset, Places, choose_places, pair, whole_folder
 from bench.datasets.base import DatasetSpec, Split
 from bench.datasets.coco_stuff import NAMES, PALETTE, SCORED_AS
 
 
 def open_flickr_landscapes(split: Split, root: Path | None = None) -> FolderDataset:
     """Open Flickr Landscapes."""
-    folder = folder_of("flickr-landscapes", root)
+    folder = whole_folder("flickr-landscapes", root)
     places = Places(*(folder / f"{split}_{kind}" for kind in ("img", "label", "inst")))
     advice = "it was never released, so put photos of your own there, and label maps of COCO-Stuff's classes."
     return FolderDataset(FLICKR_LANDSCAPES, split, pair(choose_places("flickr-landscapes", [places], advice), folder))

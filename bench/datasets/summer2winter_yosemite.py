@@ -14,7 +14,7 @@ import numpy as np
 
 from bench.catalog import UserError
 from bench.datasets._fingerprints import fingerprint_of
-from bench.datasets._folders import folder_of, listed, natural
+from bench.datasets._folders import listed, natural, whole_folder
 from bench.datasets._reading import Size, read_image
 from bench.datasets.base import Dataset, DatasetSpec, Item, Split
 
@@ -67,7 +67,7 @@ def read_pair(summer: Path, winter: Path, size: Size) -> Item:
 
 def open_yosemite(split: Split, root: Path | None = None) -> UnpairedDataset:
     """Open the photos; the val split is the package's test split."""
-    folder, part = folder_of("summer2winter-yosemite", root), FOLDER_OF[split]
+    folder, part = whole_folder("summer2winter-yosemite", root), FOLDER_OF[split]
     summer, winter = folder / f"{part}A", folder / f"{part}B"
     if not (summer.is_dir() and winter.is_dir()):
         raise UserError(
@@ -75,7 +75,7 @@ def open_yosemite(split: Split, root: Path | None = None) -> UnpairedDataset:
             "summer2winter_yosemite.zip there."
         )
     found = (listed(place, folder).files for place in (summer, winter))
-    domains = Domains(*(tuple(files[key] for key in sorted(files, key=natural)) for files in found))
+    domains = Domains(*(tuple(sorted(files.values(), key=natural)) for files in found))
     return UnpairedDataset(YOSEMITE, split, domains)
 
 

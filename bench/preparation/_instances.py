@@ -14,7 +14,7 @@ from bench.preparation._work import Item, Made, Make
 
 def instance_items(labels: Path, instances: Path) -> Sequence[Item[Path]]:
     """List the label maps of a folder, and the instance map each becomes; nothing where there is no folder."""
-    files = sorted(labels.glob("*.png"), key=lambda path: natural(path.stem))
+    files = sorted(labels.glob("*.png"), key=natural)
     return [Item(path, (instances / path.name,)) for path in files]
 
 

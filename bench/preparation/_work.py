@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+import contextlib
+import multiprocessing
 import shlex
-from collections.abc import Callable, Sequence
-from contextlib import closing
+from collections import deque
+from collections.abc import Callable, Generator, Sequence
+from concurrent.futures import Future, ProcessPoolExecutor
+from concurrent.futures.process import BrokenProcessPool
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -20,10 +24,11 @@ from bench.catalog import UserError
 from bench.datasets._folders import UNFINISHED
 from bench.files import link_or_copy, whole_file, write_text
 from bench.progress import progress_bar
-from bench.workers import done_ahead
+from bench.workers import begin_worker, born_deaf
 
 Source = TypeVar("Source")
 RECIPE_NOTE = "recipe.txt"  # in a folder with items that can be made in several ways
+_AHEAD = 4  # items that wait for each process
 
 
 @dataclass(frozen=True)
@@ -122,13 +127,36 @@ def _run(
 ) -> list[Outcome]:
     """Make all items, and show how far it is; 0 processes means this one."""
     outcomes, damaged = [], 0
-    with (
-        progress_bar() as progress,
-        closing(done_ahead((partial(make, item) for item in todo), min(processes, len(todo)))) as coming,
-    ):
+    with progress_bar() as progress, contextlib.closing(_outcomes(todo, make, min(processes, len(todo)))) as coming:
         task = progress.add_task(f"Preparing {name}", total=len(todo), status="")
         for outcome in coming:
             outcomes.append(outcome)
             damaged += bool(outcome.damage)
             progress.update(task, advance=1, status=f"{damaged} damaged" if damaged else "")
     return outcomes
+
+
+def _outcomes(
+    todo: Sequence[Item[Source]], make: Callable[[Item[Source]], Outcome], processes: int
+) -> Generator[Outcome]:
+    if not processes:
+        yield from map(make, todo)
+        return
+    # Forked processes would share the locks of this one's threads; spawned ones begin clean.
+    pool = ProcessPoolExecutor(processes, multiprocessing.get_context("spawn"), begin_worker)
+    waiting: deque[Future[Outcome]] = deque()
+    try:
+        for item in todo:
+            with born_deaf():
+                waiting.append(pool.submit(make, item))
+            if len(waiting) > _AHEAD * processes:
+                yield waiting.popleft().result()
+        while waiting:
+            yield waiting.popleft().result()
+    except BrokenProcessPool as error:
+        raise UserError(
+            "A process that made items was ended from outside, mostly for want of memory; what is there is kept: run "
+            "again with a smaller --num-workers."
+        ) from error
+    finally:
+        pool.shutdown(wait=True, cancel_futures=True)

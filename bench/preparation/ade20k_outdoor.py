@@ -55,7 +55,7 @@ def _stems(path: Path) -> list[str]:
         raise UserError(f"{path} names '{wrong[0][:60]}'; expected scenes such as ADE_val_00000001, one a line.")
     if not stems:
         raise UserError(f"{path} names no scene; expected some such as ADE_val_00000001, one a line.")
-    return sorted(stems, key=natural)
+    return sorted(stems, key=lambda stem: natural(Path(stem)))
 
 
 def _check(stems: list[str], ade20k: Path, subset: Path) -> None:

@@ -37,7 +37,7 @@ def command(data_root: Path, processes: int) -> None:
             f"{target} has no instance maps: expected gtFine/{{train,val}}/<city>/*{STORED} of the package "
             "gtFine_trainvaltest; name the folder above cityscapes with --data-root."
         )
-    items = [_item(path) for path in sorted(stored, key=lambda path: natural(path.stem))]
+    items = [_item(path) for path in sorted(stored, key=natural)]
     prepare(NAME, target, items, make, processes)
 
 

@@ -194,17 +194,18 @@ def cut(folder, **options):
 
 def test_training_items_are_cut_out_of_their_larger_form_where_there_is_one(tmp_path):
     run = cut(tmp_path)
-    larger = run.dataset.resized((80, 80))
-    whole = {index: collate([larger[index]], 8) for index in range(6)}
+    larger = [collate([item], 8) for item in run.dataset.resized((80, 80))]
+    windows = [whole.images[0].unfold(1, 64, 1).unfold(2, 64, 1) for whole in larger]  # [3, 17, 17, 64, 64]
     places = set()
-    for batch, indices in zip(run.batches(), list(zip(*[iter(run._order())] * 2, strict=True)), strict=True):
-        assert batch.images.shape == (2, 3, 64, 64)
-        for n, index in enumerate(indices):
-            windows = whole[index].images[0].unfold(1, 64, 1).unfold(2, 64, 1)  # [3, 17, 17, 64, 64]
-            found = (windows == batch.images[n][:, None, None]).all(-1).all(-1).all(0).nonzero().tolist()
-            assert len(found) == 1
-            top, left = found[0]
-            assert torch.equal(batch.layout.labels[n], whole[index].layout.labels[0, top : top + 64, left : left + 64])
+    for batch in run.batches():
+        for image, labels in zip(batch.images, batch.layout.labels, strict=True):
+            found = [
+                (index, *place)
+                for index in range(6)
+                for place in (windows[index] == image[:, None, None]).all(-1).all(-1).all(0).nonzero().tolist()
+            ]
+            ((index, top, left),) = found
+            assert torch.equal(labels, larger[index].layout.labels[0, top : top + 64, left : left + 64])
             places.add((top, left))
     assert len(places) > 9  # of 18 items
 

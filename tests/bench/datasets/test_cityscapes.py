@@ -7,7 +7,7 @@ from small_files import areas, photo, save
 from bench.catalog import UserError
 from bench.datasets.cityscapes import CITYSCAPES, open_cityscapes
 
-GOLDENS = Path(__file__).parents[2] / "goldens" / "datasets"
+GOLDENS = Path(__file__).parents[2] / "goldens" / "metrics"
 FRAMES = ("bonn_000000_000019", "aachen_000010_000019", "aachen_000002_000019")
 # A group of cars has the plain id; 33001 needs all 16 bits.
 IDS = areas(7, 26, 26000, 33001, dtype=np.uint16, size=(32, 64))

@@ -48,7 +48,7 @@ def test_a_file_list_is_read(tmp_path):
 def test_without_instance_maps_there_are_no_edges_so_it_is_an_error(tmp_path):
     make(tmp_path, {kind: place for kind, place in DEEPLAB.items() if kind != "inst"})
     with pytest.raises(
-        UserError, match=r"no instance maps beside .*annotations/val2017; make them with `bench data prep"
+        UserError, match=r"no instance maps beside .*annotations/val2017: expected .*val_inst or .*prepare"
     ):
         open_coco_stuff("val", tmp_path)
 

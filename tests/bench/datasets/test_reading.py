@@ -12,7 +12,7 @@ from small_files import areas, photo, save
 from bench.catalog import UserError
 from bench.datasets._reading import Files, Form, dense_rank, read_ids, read_image, read_item, read_labels
 
-GOLDENS = Path(__file__).parents[2] / "goldens" / "datasets"
+GOLDENS = Path(__file__).parents[2] / "goldens" / "metrics"
 FORM = Form((12, 20), num_classes=5)
 
 

@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 from small_trees import load, prepare, save
 
-from bench.datasets.cityscapes import CITYSCAPES, VOID, train_ids
+from bench.datasets._cityscapes_ids import CLASS_NAMES, PALETTE, SCORED_AS, VOID, train_ids
 
 FOLDER = ("cityscapes", "gtFine", "val", "lindau")
 
@@ -38,17 +38,17 @@ def test_another_folder_is_the_users_mistake(tmp_path):
 
 
 def test_every_raw_id_has_a_train_id_or_is_void():
-    assert CITYSCAPES.num_classes == len(CITYSCAPES.palette) == len(CITYSCAPES.scored_as) == 35
+    assert len(CLASS_NAMES) == len(PALETTE) == len(SCORED_AS) == 35
     labels = np.arange(256, dtype=np.uint8)
     scored = {int(label): int(train) for label, train in zip(labels, train_ids(labels), strict=True) if train != VOID}
     assert scored == dict(zip([7, 8, *range(11, 14), 17, *range(19, 29), 31, 32, 33], range(19), strict=True))
-    assert set(CITYSCAPES.scored_as) == {-1, *range(19)}
-    assert [train if train >= 0 else VOID for train in CITYSCAPES.scored_as] == train_ids(labels)[:35].tolist()
+    assert set(SCORED_AS) == {-1, *range(19)}
+    assert [train if train >= 0 else VOID for train in SCORED_AS] == train_ids(labels)[:35].tolist()
 
 
 def test_names_and_colours_are_those_of_the_data_set():
-    assert [CITYSCAPES.class_names[index] for index in (0, 3, 7, 17, 26, 33, 34)] == [
+    assert [CLASS_NAMES[index] for index in (0, 3, 7, 17, 26, 33, 34)] == [
         *("unlabeled", "out of roi", "road", "pole", "car", "bicycle", "license plate")
     ]
     colours = {4: (0, 0, 0), 5: (111, 74, 0), 7: (128, 64, 128), 9: (250, 170, 160), 33: (119, 11, 32)}
-    assert {index: CITYSCAPES.palette[index] for index in colours} == colours
+    assert {index: PALETTE[index] for index in colours} == colours
