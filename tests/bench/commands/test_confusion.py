@@ -254,6 +254,7 @@ def test_streets_are_known_by_three_fields_and_scored_at_the_size_of_their_predi
     predicted[:, 8:], predicted[0] = 0, 255  # what is not scored may hold anything
     path = tmp_path / "parsed" / "aachen_000000_000019_gtFine_labelIds.png"
     save(path, np.ascontiguousarray(predicted[::step, ::step]))
+    save(path.with_name("aachen_000000_000020_gtFine_labelIds.png"), predicted)  # the next one
     found = json.loads(bench("confusion", tmp_path / "parsed", "--dataset", "street", "--json").stdout)
     assert found["mean"]["acc_valid"] == 100
     total = 8 * 16 // step**2
