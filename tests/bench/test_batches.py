@@ -41,6 +41,7 @@ def test_about_half_of_the_items_are_mirrored_photo_and_labels_alike(data):
     found = batches(data, range(12), flip=True)
     turned = [turned for _, turned in names(data, found)]
     assert 6 <= sum(turned) <= 18
+    assert len({tuple(turned[start : start + SIZE]) for start in range(0, len(turned), SIZE)}) > 2
     plain = batches(data, range(12))
     for step, batch in enumerate(found):
         for n in range(SIZE):
