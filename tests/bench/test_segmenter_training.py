@@ -128,7 +128,7 @@ def test_classes_that_are_not_scored_are_not_learned():
 
 
 class Answers(ParsingUNet):
-    """Reads top clothes everywhere."""
+    """Reads class 3 everywhere."""
 
     def forward(self, images, size):
         return torch.full((len(images), *size), 3)
@@ -142,6 +142,16 @@ def test_scores_are_those_of_the_whole_split():
     assert scores["items"] == sum(steps) == 20
     assert scores["accuracy"] == scores["iou"]["top"] == pytest.approx(share, abs=0.01)
     assert scores["miou"] == pytest.approx(share / 8, abs=0.01)
+
+
+def test_scores_leave_out_what_is_not_scored():
+    data = Paperdolls(PAPERDOLLS, "val", length=4, persons=1, size=32)
+    data.spec = replace(PAPERDOLLS, scored_as=(-1, 0, 1, 2, 4, 3, 5, 6))  # top is 2, bottom and skin change places
+    items = [data[index].labels for index in range(4)]
+    person, skin = sum(int((labels > 0).sum()) for labels in items), sum(int((labels == 5).sum()) for labels in items)
+    scores = evaluate(Answers(7), data, CPU, 0, lambda count: None)
+    assert scores["accuracy"] == scores["iou"]["skin"] == pytest.approx(100 * skin / person, abs=0.01)
+    assert "background" not in scores["iou"]
 
 
 class Narrow(Dataset):
