@@ -66,5 +66,5 @@ FUNCTIONS: Mapping[tuple[str, ...], str] = {
     ("label_reid", "cityscapes_reid"): "bench.parity.labels:renumbered_instances",
     ("train_ids",): "bench.parity.labels:cityscapes_ids",
     ("imgSizes", "cases"): "bench.parity.segmenters:upernet_sizes",
-    ("fid", "kid", "isc"): "bench.parity.distances:feature_distances",
+    ("fid", "isc"): "bench.parity.distances:feature_distances",
 }
