@@ -49,17 +49,15 @@ class FrechetInceptionDistance(Metric):
 def frechet_distance(fake: Gaussian, real: Gaussian) -> float:
     """Return |m1 - m2|^2 + tr S1 + tr S2 - 2 tr sqrt(S1 S2), without a matrix square root.
 
-    With S2 = R R^T the last trace is the sum of the square roots of the eigenvalues of R^T S1 R. This matrix is
-    symmetric, and as small as the lower rank of the two allows: it has no eigenvalues that are rounding only, whose
-    roots would add up (scipy's square root is 3e-7 off for that).
+    With S1 = Q Q^T and S2 = R R^T the last trace is the sum of the singular values of Q^T R, the roots of the
+    eigenvalues of its product with itself. That is symmetric, and as small as the lower rank of the two: none of its
+    eigenvalues is rounding only, of which the roots would add up (they put scipy's square root 3e-7 off).
     """
     _check(fake, "generated")
     _check(real, "real")
-    factor, covariance = real.factor, fake.covariance
-    if fake.factor.shape[1] < factor.shape[1]:
-        factor, covariance = fake.factor, real.covariance
-    product = factor.T @ covariance @ factor
-    cross = torch.linalg.eigvalsh((product + product.T) / 2).clamp(min=0).sqrt().sum()
+    across = fake.factor.T @ real.factor  # [rank, rank]
+    product = across @ across.T if len(across) <= across.shape[1] else across.T @ across
+    cross = torch.linalg.eigvalsh(product).clamp(min=0).sqrt().sum()
     squared_shift = (fake.mean - real.mean).square().sum()
     distance = squared_shift + fake.covariance.trace() + real.covariance.trace() - 2 * cross
     return max(0.0, float(distance))
@@ -68,7 +66,7 @@ def frechet_distance(fake: Gaussian, real: Gaussian) -> float:
 def _check(gaussian: Gaussian, name: str) -> None:
     if gaussian.count is not None and gaussian.count < 2:
         raise ValueError(f"FID needs at least 2 {name} images for a covariance and has {gaussian.count}.")
-    if not (gaussian.mean.isfinite().all() and gaussian.covariance.isfinite().all()):
+    if not (gaussian.mean.sum() + gaussian.covariance.sum()).isfinite():
         raise ValueError(f"FID cannot be computed: features of the {name} images are not finite.")
 
 

@@ -33,8 +33,8 @@ class Moments:
     def gaussian(self) -> Gaussian:
         """Estimate mean and covariance, the latter without bias (divided by N - 1)."""
         mean = self.sum / self.count
-        covariance = (self.outer - torch.outer(self.sum, mean)) / (self.count - 1)
-        return Gaussian(mean, (covariance + covariance.T) / 2, int(self.count))
+        covariance = torch.addr(self.outer, self.sum, mean, alpha=-1).div_(self.count - 1)
+        return Gaussian(mean, covariance, int(self.count))
 
 
 @dataclass(frozen=True, eq=False)
@@ -42,7 +42,7 @@ class Gaussian:
     """Mean and covariance of features of N images."""
 
     mean: Tensor  # [D] float64
-    covariance: Tensor  # [D, D] float64, symmetric
+    covariance: Tensor  # [D, D] float64, symmetric but for rounding
     count: int | None  # None: imported statistics do not say
     stored_factor: Tensor | None = None  # read from a file, where `factor` has been computed before
 
@@ -59,8 +59,8 @@ class Gaussian:
         noise = len(diagonal) * _EPSILON * float((diagonal + self.mean.square()).max())
         if float(diagonal.max()) <= noise:
             return self.covariance[:, :0]
-        lower, pivots, rank, _ = dpstrf(self.covariance.numpy(), tol=noise, lower=1)
+        lower, pivots, rank, _ = dpstrf(self.covariance.numpy().T, tol=noise, lower=1)  # LAPACK's order of memory
         rank = rank if self.count is None else min(rank, self.count - 1)
-        factor = np.zeros((len(diagonal), rank))
-        factor[pivots - 1] = np.tril(lower)[:, :rank]
+        factor = np.empty((len(diagonal), rank))
+        factor[pivots - 1] = np.tril(lower[:, :rank])
         return torch.from_numpy(factor)
