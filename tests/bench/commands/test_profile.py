@@ -68,6 +68,7 @@ class Clock:
 
 
 def test_time_is_measured_on_request_with_its_spread(run, tmp_path, monkeypatch):
+    monkeypatch.setattr(torch.backends.cudnn, "allow_tf32", True)
     monkeypatch.setattr(profiling, "Seconds", Clock)
     row = json.loads(run("--methods", "spade", "--json").stdout)[0]
     assert row["seconds"] is row["seconds_p10"] is row["calls"] is row["device"] is None
