@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-from collections import deque
-from collections.abc import Generator, Iterable, Iterator, Sequence
-from concurrent.futures import Future, ThreadPoolExecutor
+from collections.abc import Generator, Iterator, Sequence
 from contextlib import closing
 from dataclasses import dataclass
 from itertools import islice
@@ -16,9 +14,8 @@ from torch import Tensor
 from bench.datasets.base import Dataset, Item
 from bench.images import photos_to_tensor
 from bench.seeds import stream_seed
+from bench.workers import done_ahead
 from models.base import Layout
-
-AHEAD = 32  # items in memory that are not asked for yet
 
 
 @dataclass(frozen=True)
@@ -43,7 +40,10 @@ def collate(items: Sequence[Item], num_classes: int) -> Batch:
     """Stack items."""
     labels = torch.from_numpy(np.stack([item.labels for item in items]).astype(np.int64))
     instances = torch.from_numpy(np.stack([item.instances for item in items]).astype(np.int64))
-    stored = tuple(torch.from_numpy(item.stored_labels) for item in items if item.stored_labels is not None)
+    stored: tuple[Tensor, ...] = ()
+    if any(item.stored_labels is not None for item in items):
+        files = (item.labels if item.stored_labels is None else item.stored_labels for item in items)
+        stored = tuple(map(torch.from_numpy, files))
     sources = [item.source for item in items if item.source is not None]
     layout = Layout(labels, instances, num_classes, photos_to_tensor(sources) if sources else None)
     return Batch(layout, photos_to_tensor([item.image for item in items]), stored)
@@ -51,19 +51,45 @@ def collate(items: Sequence[Item], num_classes: int) -> Batch:
 
 def flipped(item: Item) -> Item:
     """Mirror an item left to right."""
+    return _placed(item, (slice(None), slice(None, None, -1)))
+
+
+def random_crop(item: Item, size: tuple[int, int], rng: torch.Generator) -> Item:
+    """Cut height x width out of an item, the same place of everything in it; every place is equally likely."""
+    tall, wide = item.labels.shape
+    top, left = (int(torch.randint(room + 1, (), generator=rng)) for room in (tall - size[0], wide - size[1]))
+    place = slice(top, top + size[0]), slice(left, left + size[1])
+    return _placed(item, place)
+
+
+def _placed(item: Item, place: tuple[slice, slice]) -> Item:
+    """Take these rows and columns; what is left of an item like that has no label map of its own on disk."""
     return Item(
         item.key,
-        np.ascontiguousarray(item.labels[:, ::-1]),
-        np.ascontiguousarray(item.instances[:, ::-1]),
-        np.ascontiguousarray(item.image[:, ::-1]),
-        source=None if item.source is None else np.ascontiguousarray(item.source[:, ::-1]),
+        np.ascontiguousarray(item.labels[place]),
+        np.ascontiguousarray(item.instances[place]),
+        np.ascontiguousarray(item.image[place]),
+        source=None if item.source is None else np.ascontiguousarray(item.source[place]),
     )
 
 
 def shuffled(
-    dataset: Dataset, size: int, per_epoch: int, steps: range, seed: int, *, flip: bool, workers: int = 0
+    dataset: Dataset,
+    size: int,
+    per_epoch: int,
+    steps: range,
+    seed: int,
+    *,
+    flip: bool,
+    crop: bool = False,
+    workers: int = 0,
 ) -> Generator[Batch, None, None]:
-    """Make the training batches of these steps; the order of every epoch of `per_epoch` batches is one of its own."""
+    """Make the training batches of these steps; the order of every epoch of `per_epoch` batches is one of its own.
+
+    With `crop` the items are cut out of their larger form, where the data set has one.
+    """
+    larger = dataset.spec.load_size if crop else None
+    source = dataset if larger is None else dataset.resized(larger)
 
     def indices() -> Iterator[int]:
         for step in steps:
@@ -71,34 +97,16 @@ def shuffled(
             order = torch.randperm(len(dataset), generator=stream(seed, "order", epoch))
             yield from order[position * size : (position + 1) * size].tolist()
 
-    with closing(read_ahead(dataset, indices(), workers)) as reading:
+    with closing(done_ahead(map(source.loader, indices()), workers)) as reading:
         for step in steps:
             items = list(islice(reading, size))
+            if larger is not None:
+                rngs = (stream(seed, "crop", step, position) for position in range(size))
+                items = [random_crop(item, dataset.size, rng) for item, rng in zip(items, rngs, strict=True)]
             if flip:
                 turn = torch.rand(size, generator=stream(seed, "flip", step)) < 0.5
                 items = [flipped(item) if t else item for item, t in zip(items, turn.tolist(), strict=True)]
             yield collate(items, dataset.num_classes)
-
-
-def read_ahead(dataset: Dataset, indices: Iterable[int], workers: int) -> Generator[Item, None, None]:
-    """Read items in the order asked for; threads read the next ones while the networks are busy with the last.
-
-    Threads are enough, as decoding and resizing let other threads run; with no workers nothing is read ahead.
-    """
-    if workers == 0:
-        yield from (dataset[index] for index in indices)
-        return
-    pool = ThreadPoolExecutor(workers)
-    try:
-        reading: deque[Future[Item]] = deque()
-        for index in indices:
-            reading.append(pool.submit(dataset.__getitem__, index))
-            if len(reading) > AHEAD:
-                yield reading.popleft().result()
-        while reading:
-            yield reading.popleft().result()
-    finally:
-        pool.shutdown(cancel_futures=True)
 
 
 def stream(*parts: int | str) -> torch.Generator:

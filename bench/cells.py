@@ -3,16 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, dataclass, fields, replace
 from functools import cached_property
+from itertools import permutations
 from pathlib import Path
 from typing import Any
 
 from bench.catalog import UserError, methods, resolve
 from bench.datasets import DATASETS
+from bench.datasets._find import find_dataset
 from bench.datasets.base import Dataset, DatasetSpec
 from bench.method_weights import MethodWeights, find_method_weights
 from bench.plan import Cell, Preset, choose_protocol, content_key
+from bench.reference import Photos, choose_photos
 from bench.scoring import weight_names
 from bench.setting import FeatureNetworks
 from metrics import METRICS
@@ -20,7 +23,8 @@ from metrics.base import MetricSpec
 from metrics.protocol import Protocol, choices_for
 from models.base import MethodSpec
 
-MACHINE_METRICS = ("seconds", "memory")  # depend on the device, which therefore enters their keys
+GRID = 32  # pixels; networks of the papers' sizes halve and double their grids five times
+MACHINE_METRICS = ("seconds", "memory", "energy")  # depend on the device, which therefore enters their keys
 
 
 @dataclass(frozen=True)
@@ -37,6 +41,7 @@ class CellPlan:
     protocol: Protocol
     metrics: tuple[MetricSpec, ...]
     seed: int
+    photos: Photos | None  # None: no metric compares with real ones
 
     @property
     def num_layouts(self) -> int:
@@ -66,7 +71,8 @@ class CellPlan:
                 "choices": choices_for(self.protocol, self.data.scoring),
                 "metric": metric.name,
                 "version": metric.version,
-                "networks": [networks.sha256(name) for name in weight_names(metric.needs, self.protocol, self.data)],
+                "networks": [networks.sha256(name) for name in weight_names(metric, self.protocol, self.data)],
+                "photos": self.photos.fingerprint if self.photos is not None and metric.photos else "",
                 "device": str(networks.device) if metric.name in MACHINE_METRICS else "",
                 "seed": self.seed,
             }
@@ -109,6 +115,37 @@ def choose_config(spec: MethodSpec[Any], dataset: str, preset: Preset) -> Any:  
     return spec.configs[dataset]
 
 
+def config_for(spec: MethodSpec[Any], data: DatasetSpec, preset: Preset) -> Any:  # noqa: ANN401 - the method's own type
+    """Find a method's network sizes for a data set, a folder of the user's included, which no paper has sizes for."""
+    if data.name in DATASETS or not spec.configs or preset == "tiny":
+        return choose_config(spec, data.name, preset)
+    if all(config == spec.tiny for config in spec.configs.values()):
+        return spec.tiny  # there is nothing to choose
+    config = _free_of_classes(spec)
+    if config is None:
+        raise UserError(f"{spec.title}'s network depends on the classes: {data.name} needs a config of its own for it.")
+    height, width = data.size
+    if height % GRID or width % GRID:
+        raise UserError(f"{spec.title} draws multiples of {GRID} pixels; {data.name} has the size {height} x {width}.")
+    return _fitted(config, height, width, data.num_classes, edges=data.has_instances)
+
+
+def _free_of_classes(spec: MethodSpec[Any]) -> Any:  # noqa: ANN401 - the method's own type
+    """Find a network that fits any classes: one that differs from another in their number and in nothing else."""
+    configs = sorted(spec.configs.items(), key=lambda entry: entry[0] != "ade20k")
+    for (_, one), (_, other) in permutations(configs, 2):
+        if hasattr(one, "num_classes") and one.num_classes != other.num_classes:
+            fitted = _fitted(one, other.height, other.width, other.num_classes, edges=getattr(other, "edges", False))
+            if fitted == other:
+                return one
+    return None
+
+
+def _fitted(config: Any, height: int, width: int, num_classes: int, *, edges: bool) -> Any:  # noqa: ANN401
+    changed = {"height": height, "width": width, "num_classes": num_classes, "edges": edges}
+    return replace(config, **{field.name: changed[field.name] for field in fields(config) if field.name in changed})
+
+
 @dataclass(frozen=True)
 class Wishes:
     """What the command line asks for; empty means the default."""
@@ -130,22 +167,24 @@ def plan_cells(wishes: Wishes, data_root: Path | None, weights_root: Path) -> li
     """Resolve every name, open every data set and find every weight file: data set by data set, method by method."""
     specs = [resolve("method", methods(), name) for name in wishes.methods]
     plans: list[CellPlan] = []
-    for name in wishes.datasets:
-        data: DatasetSpec = resolve("dataset", DATASETS, name)
-        preset = wishes.preset or default_preset(name)
+    for data in [find_dataset(name, data_root) for name in wishes.datasets]:
+        preset = wishes.preset or default_preset(data.name)
         settings = [*wishes.settings, *([f"repeats={wishes.repeats}"] if wishes.repeats else [])]
-        protocol = choose_protocol(wishes.protocol or default_protocol(name), settings)
+        protocol = choose_protocol(wishes.protocol or default_protocol(data.name), settings)
         metrics = tuple(resolve("metric", METRICS, metric) for metric in wishes.metrics or default_metrics(data))
         dataset = data.open("val", data_root)
         limit = wishes.limit if wishes.limit and wishes.limit < len(dataset) else None
         found = [
-            (spec, choose_config(spec, name, preset), _weights(wishes, spec, name, preset, weights_root))
+            (spec, config_for(spec, data, preset), _weights(wishes, spec, data.name, preset, weights_root))
             for spec in specs
         ]
         fingerprint = dataset.fingerprint()
+        photos = None
+        if any(metric.photos for metric in metrics):
+            photos = choose_photos(data, protocol.fid, data_root, weights_root, (dataset, fingerprint))
         plans += [
             CellPlan(
-                Cell(spec.name, preset, name, protocol.name, limit),
+                Cell(spec.name, preset, data.name, protocol.name, limit),
                 spec,
                 config,
                 weights,
@@ -155,6 +194,7 @@ def plan_cells(wishes: Wishes, data_root: Path | None, weights_root: Path) -> li
                 protocol,
                 metrics,
                 wishes.seed,
+                photos,
             )
             for spec, config, weights in found
         ]

@@ -17,6 +17,12 @@ Decorator = Callable[[F], F]
 POSITIVE = click.IntRange(min=1)
 FOLDER = click.Path(file_okay=False, path_type=Path)
 
+
+def available_cpus() -> int:
+    """Count the CPUs that this process may use."""
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+
+
 json_option = click.option("--json", "as_json", is_flag=True, help="Print JSON on standard output instead of a table.")
 seed_option = click.option(
     "--seed", type=click.IntRange(min=0), default=0, show_default=True, help="Start of every random stream."
@@ -34,9 +40,9 @@ batch_size_option = click.option(
 num_workers_option = click.option(
     "--num-workers",
     type=click.IntRange(min=0),
-    default=2,
-    show_default=True,
-    help="Threads that read data ahead; 0 reads in the main one.",
+    default=lambda: min(4, available_cpus()),
+    show_default="CPUs, at most 4",
+    help="Processes that read data ahead; 0 reads in the main one.",
 )
 processes_option = click.option(
     "--num-workers",

@@ -13,7 +13,8 @@ from PIL import Image
 
 from bench.catalog import UserError
 from bench.confusion import Matrices, scored_as, scored_names
-from bench.datasets._folders import natural, read_ids
+from bench.datasets._folders import natural
+from bench.datasets._reading import read_ids
 from bench.datasets.base import Dataset, DatasetSpec, Item
 from metrics.segmentation import confusion
 from segmenters.cihp import CLASSES as CIHP

@@ -15,9 +15,10 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from bench.batches import Batch, collate, read_ahead, stream
+from bench.batches import Batch, collate, stream
 from bench.datasets.base import Dataset, Item
 from bench.images import from_bytes, to_bytes
+from bench.workers import done_ahead
 from metrics.base import Metric, Samples, View
 from models.base import Layout, Method
 
@@ -35,7 +36,7 @@ class Pass:
     seed: int
     batch_size: int  # images per call of the generator; changes speed and memory, not the numbers
     device: torch.device
-    num_workers: int = 0  # threads that read items ahead
+    num_workers: int = 0  # processes that read items ahead
     save_images: SaveImages | None = None
     photo_styles: bool = False  # read styles from the layouts' photos where the method can
 
@@ -52,7 +53,7 @@ class Pass:
         """Feed shard after shard of layouts to all metrics and yield after each; `advance` hears of finished images."""
         tasks = [[(view, self._chosen(view, shard)) for view in self.views] for shard in shards]
         order = [index for shard in tasks for _, indices in shard for index in indices]
-        with closing(read_ahead(self.dataset, order, self.num_workers)) as items:
+        with closing(done_ahead(map(self.dataset.loader, order), self.num_workers)) as items:
             for shard in tasks:
                 for view, indices in shard:
                     draw = self._draw_images if view.vary == "image" else self._draw_regions

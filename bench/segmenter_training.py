@@ -22,13 +22,14 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
-from bench.batches import collate, read_ahead, shuffled
+from bench.batches import collate, shuffled
 from bench.catalog import UserError
 from bench.checkpoints import read_checkpoint, write_checkpoint, write_weights
 from bench.confusion import Matrices, scored_as, scored_names
 from bench.datasets.base import Dataset
 from bench.files import sha256_of, write_text
 from bench.seeds import stream_seed
+from bench.workers import done_ahead
 from metrics.segmentation import confusion
 from segmenters.parsing_unet import MULTIPLE, ParsingUNet
 
@@ -112,14 +113,14 @@ class SegmenterTraining:
     def _train_step(self, images: Tensor, labels: Tensor) -> float:
         scores = self.network.logits(images.to(self.device, memory_format=torch.channels_last))
         loss = F.cross_entropy(scores, self._rows[labels.to(self.device)], ignore_index=-1)
-        self.adam.zero_grad()
-        torch.autograd.backward(loss)
-        self.adam.step()
         value = float(loss.detach())
         if not math.isfinite(value):
             raise UserError(
                 f"Step {self.step + 1}: the loss is not finite, so training on {self.dataset.name} stopped."
             )
+        self.adam.zero_grad()
+        torch.autograd.backward(loss)
+        self.adam.step()
         return value
 
     @cached_property
@@ -187,7 +188,7 @@ def evaluate(
     rows = torch.tensor(scored_as(dataset.spec))
     counts = torch.zeros(len(names), len(names), dtype=torch.int64)
     void = 0
-    with closing(read_ahead(dataset, range(len(dataset)), workers)) as reading:
+    with closing(done_ahead(map(dataset.loader, range(len(dataset))), workers)) as reading:
         while items := list(islice(reading, 16)):
             batch = collate(items, dataset.num_classes)
             predicted = network(batch.images.to(device, memory_format=torch.channels_last), dataset.size).cpu()

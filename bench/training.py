@@ -11,7 +11,7 @@ import io
 import json
 import math
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import AbstractContextManager, contextmanager, nullcontext
+from contextlib import AbstractContextManager, closing, contextmanager, nullcontext
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any, Literal
@@ -47,6 +47,7 @@ class TrainingOptions:
     device: torch.device = field(default_factory=lambda: torch.device("cpu"))
     precision: Precision = "float32"
     bank: str | None = None  # hash of the training photos that the method draws from
+    num_workers: int = 0  # processes that read items ahead
     log_every: int = 50
     grid_every: int = 500
 
@@ -99,10 +100,20 @@ class Trainer:
 
     def batches(self) -> Iterator[Batch]:
         """The batches from the current step on."""
-        steps, recipe = range(self.step, self.total_steps), self.recipe
-        batches = shuffled(self.dataset, recipe.batch, self.steps_per_epoch, steps, self.options.seed, flip=recipe.flip)
-        for batch in batches:
-            yield batch.to(self.options.device)
+        steps, recipe, options = range(self.step, self.total_steps), self.recipe, self.options
+        batches = shuffled(
+            self.dataset,
+            recipe.batch,
+            self.steps_per_epoch,
+            steps,
+            options.seed,
+            flip=recipe.flip,
+            crop=True,
+            workers=options.num_workers,
+        )
+        with closing(batches):
+            for batch in batches:
+                yield batch.to(options.device)
 
     def train(self, report: Report) -> None:
         """Run to the end, saving after every epoch."""

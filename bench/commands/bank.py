@@ -9,9 +9,9 @@ from pathlib import Path
 import rich_click as click
 from rich.progress import Progress, TaskID
 
-from bench.catalog import UserError, resolve
-from bench.datasets import DATASETS
-from bench.datasets.base import Dataset, DatasetSpec, Image, Labels
+from bench.catalog import UserError
+from bench.datasets._find import find_dataset
+from bench.datasets.base import Dataset, Image, Labels
 from bench.options import POSITIVE, data_root_option, debug_option
 from bench.plan import Preset
 from bench.progress import progress_bar
@@ -35,14 +35,14 @@ def command(
 
     Example: bench bank --dataset paperdolls --items 1000 -o runs/sims-paperdolls-0/bank.safetensors
     """
-    data: DatasetSpec = resolve("dataset", DATASETS, dataset)
+    data = find_dataset(dataset, data_root)
     if data.evaluation_only:
         raise UserError(f"{dataset} is for evaluation only: gather the photos of {dataset.removesuffix('2')}.")
-    from bench.cells import choose_config, default_preset  # torch, only now that there is something to do
+    from bench.cells import config_for, default_preset  # torch, only now that there is something to do
     from bench.checkpoints import write_tensors
     from models.sims import SIMS, gather
 
-    config = choose_config(SIMS, dataset, preset or default_preset(dataset))
+    config = config_for(SIMS, data, preset or default_preset(data.name))
     opened = data.open("train", data_root)
     count = min(len(opened), items or len(opened))
     with progress_bar() as progress:

@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING, cast
 
 import rich_click as click
 
-from bench.catalog import UserError, resolve
-from bench.datasets import DATASETS
+from bench.catalog import UserError
+from bench.datasets._find import find_dataset
 from bench.datasets.base import DatasetSpec, Split
 from bench.lines import aligned
 from bench.options import data_root_option, debug_option, json_option
@@ -59,7 +59,7 @@ def command(
 
     Example: bench confusion parsed/inade/deepfashion --dataset deepfashion --classes cihp
     """
-    spec: DatasetSpec | None = resolve("dataset", DATASETS, dataset) if dataset else None
+    spec = find_dataset(dataset, data_root) if dataset else None
     from bench.confusion import Matrices, mean_of_runs, names_beside, scored_names  # torch, only now
 
     if source.suffix == ".npz":

@@ -1,22 +1,41 @@
-"""`bench data`: data sets, prepared, verified and shown."""
+"""`bench data`: data sets, prepared, verified, shown, and summed up for FID."""
 
 from __future__ import annotations
 
+import json
+from contextlib import closing
+from dataclasses import asdict
 from pathlib import Path
-from typing import cast
+from typing import TYPE_CHECKING, cast
 
 import rich_click as click
 
-from bench.catalog import UserError, resolve
+from bench.catalog import UserError
 from bench.cli import NamedCommands
 from bench.datasets import DATASETS
+from bench.datasets._find import find_dataset
 from bench.datasets._folders import folder_of
-from bench.datasets.base import Dataset, DatasetSpec, Split
-from bench.options import POSITIVE, data_root_option, debug_option
+from bench.datasets.base import Dataset, Split
+from bench.datasets.folder import EXAMPLE
+from bench.options import (
+    POSITIVE,
+    data_root_option,
+    debug_option,
+    device_option,
+    json_option,
+    num_workers_option,
+    out_option,
+    weights_root_option,
+)
 from bench.pictures import Photo, grid, paint_labels, save_png
+from bench.plan import choose_protocol
 from bench.preparation import PREPARATIONS
-from bench.progress import progress_bar
-from bench.verification import problems
+from bench.progress import Reporter, progress_bar
+from bench.verification import Finding, Report, inspections, summed_up
+from bench.workers import done_ahead
+
+if TYPE_CHECKING:
+    from metrics.moments import Gaussian
 
 split_option = click.option(
     "--split", type=click.Choice(["train", "val"]), default="val", show_default=True, help="Which items."
@@ -29,8 +48,19 @@ def command() -> None:
     """Prepare, verify or show data sets; `bench list datasets` names them.
 
     The built-in data (paperdolls, paperdolls2) needs none of this. Others lie in folders of their names below
-    --data-root; an error of any command says which folders are expected.
+    --data-root; an error of any command says which folders are expected. Your own data is folder:NAME, a folder below
+    --data-root, or folder:/any/path; it holds a dataset.toml, of which `bench data example` prints one.
     """
+
+
+@command.command()
+@debug_option
+def example() -> None:
+    """Print a dataset.toml to start from, for data of your own.
+
+    Example: bench data example > data/facades/dataset.toml
+    """
+    click.echo(EXAMPLE.strip())
 
 
 @command.group(
@@ -58,32 +88,53 @@ def prepare() -> None:
 @click.argument("name", metavar="NAME")
 @split_option
 @data_root_option
+@num_workers_option
+@json_option
 @debug_option
-def verify(name: str, split: str, data_root: Path) -> None:
+def verify(name: str, split: str, data_root: Path, num_workers: int, as_json: bool) -> None:
     """Open every item and say by file what is wrong; exit code 1 if anything is.
 
     Checked are: every photo has its label map and instance map, the three have one size, all can be read to the end,
-    labels are classes of the data set, and instance maps hold ids.
+    labels are classes of the data set, and an instance belongs to one class. A warning, and no more, is another number
+    of items than the papers count, or on Cityscapes a share of unscored pixels that is far from the usual.
     """
-    spec: DatasetSpec = resolve("dataset", DATASETS, name)
+    spec = find_dataset(name, data_root)
     try:
         dataset = spec.open(cast(Split, split), data_root)
     except UserError as error:
-        if not folder_of(name, data_root).is_dir():
+        if name in DATASETS and not folder_of(name, data_root).is_dir():
             raise  # nothing there is no damage
-        click.echo(str(error))
-        raise SystemExit(1) from None
-    found = []
-    with progress_bar() as progress:
-        task = progress.add_task(f"Verifying {name} {split}", total=len(dataset), status="")
-        for index in range(len(dataset)):
-            found += problems(dataset, index)
-            progress.update(task, advance=1, status=f"{len(found)} wrong")
-    for line in found:
-        click.echo(line)
-    click.echo(f"{name} {split}: {len(dataset)} items, {len(found) or 'nothing'} wrong")
-    if found:
+        report = Report(0, [str(error)])
+    else:
+        report = summed_up(dataset, _inspected(dataset, num_workers))
+    if as_json:
+        click.echo(json.dumps({"dataset": spec.name, "split": split, **asdict(report)}, indent=1))
+    else:
+        _show(f"{spec.name} {split}", report)
+    if report.problems:
         raise SystemExit(1)
+
+
+def _inspected(dataset: Dataset, workers: int) -> list[Finding]:
+    findings: list[Finding] = []
+    wrong = 0
+    with progress_bar() as progress, closing(done_ahead(inspections(dataset), workers)) as found:
+        task = progress.add_task(f"Verifying {dataset.name} {dataset.split}", total=len(dataset), status="")
+        for finding in found:
+            findings.append(finding)
+            wrong += len(finding.problems)
+            progress.update(task, advance=1, status=f"{wrong} wrong")
+    return findings
+
+
+def _show(title: str, report: Report) -> None:
+    for line in report.problems:
+        click.echo(line)
+    for line in report.warnings:
+        click.echo(f"warning: {line}", err=True)
+    if report.unscored_share is not None:
+        click.echo(f"{title}: {report.unscored_share:.4f} of all pixels are not scored")
+    click.echo(f"{title}: {report.items} items, {len(report.problems) or 'nothing'} wrong")
 
 
 @command.command()
@@ -98,9 +149,88 @@ def show(name: str, output: Path, items: int, split: str, data_root: Path) -> No
 
     Example: bench data show paperdolls2 -o dolls.png
     """
-    spec: DatasetSpec = resolve("dataset", DATASETS, name)
+    spec = find_dataset(name, data_root)
     save_png(output, _sheet(spec.open(cast(Split, split), data_root), items))
     click.echo(output)
+
+
+@command.command()
+@click.argument("name", metavar="NAME")
+@click.option("--protocol", help="Whose fid.* choices count [default: mini on paperdolls, else inade2021].")
+@click.option("--set", "settings", multiple=True, help="Change one, e.g. fid.real_split=val or fid.mode=clean.")
+@click.option("--export", "target", type=click.Path(path_type=Path), help="Write an npz, or a folder with two npy.")
+@click.option(
+    "--import", "source", type=click.Path(exists=True, path_type=Path), help="Take over such a file or folder."
+)
+@click.option("--count", type=POSITIVE, help="With --import: of how many photos it is, if the file does not say.")
+@data_root_option
+@weights_root_option
+@click.option("--allow-unknown-weights", is_flag=True, help="Accept a feature network with another hash.")
+@device_option
+@num_workers_option
+@out_option("results")
+@debug_option
+def reference(
+    name: str,
+    protocol: str | None,
+    settings: tuple[str, ...],
+    target: Path | None,
+    source: Path | None,
+    count: int | None,
+    data_root: Path,
+    weights_root: Path,
+    allow_unknown_weights: bool,
+    device: str,
+    num_workers: int,
+    out: Path,
+) -> None:
+    """Compute, export or import what FID compares with: mean and covariance of the real photos' features.
+
+    They are computed once and kept in OUT/cache. An exported or imported npz holds `mu` and `sigma`, as pytorch-fid and
+    clean-fid read and write them; a folder holds INADE's m.npy and s.npy. What is imported serves FID where
+    `bench run` is told --set fid.real_split=imported.
+
+    Printed are the mean of the mean vector, its length and first two numbers. INADE's statistics of the training
+    splits (mode pytorch_fid) have these; photos that were resized as theirs come close:
+
+    \b
+    ade20k         0.292905781  14.22635257  0.64063391 0.39515715
+    celebamask-hq  0.268667843  15.55275095  0.38533632 0.15271552
+    cityscapes     0.338188577  18.53270152  0.22553551 0.47794456
+    coco-stuff     0.311984187  14.53316975  0.45890761 0.33109755
+    deepfashion    0.274579696  15.30182158  0.32314858 0.14151327
+
+    Example: bench data reference deepfashion --export deepfashion.npz
+    """
+    from bench.cells import default_protocol, is_built_in  # torch, only now that there is something to do
+    from bench.devices import choose_device
+    from bench.moment_files import read_moments, write_moments
+    from bench.reference import choose_photos, import_moments
+    from bench.setting import CellSetting, FeatureNetworks
+
+    spec = find_dataset(name, data_root)
+    choices = choose_protocol(protocol or default_protocol(spec.name), settings)
+    if source is not None:
+        place = import_moments(source, count, name, choices.fid.mode, weights_root)
+        click.echo(f"{place}\n{_shown(read_moments(place))}")
+        return
+    networks = FeatureNetworks(weights_root, choose_device(device), allow_unknown_weights)
+    photos = choose_photos(spec, choices.fid, data_root, weights_root)
+    with progress_bar() as progress:
+        setting = CellSetting(choices, spec, photos, 0, networks, out / "cache", Reporter(progress), num_workers)
+        network = "paperdolls" if is_built_in(name) else "inception"
+        gaussian = setting.reference(network)
+        setting.reporter.finish()
+    if target is not None:
+        write_moments(target, gaussian)
+    mode = f", mode {choices.fid.mode}" if network == "inception" else ""
+    click.echo(f"{photos.title}, {network}{mode}\n{_shown(gaussian)}")
+
+
+def _shown(gaussian: Gaussian) -> str:
+    photos = "photos of unknown number" if gaussian.count is None else f"{gaussian.count} photos"
+    first = " ".join(f"{value:.8f}" for value in gaussian.mean[:2])
+    return f"{photos}: {gaussian.mean.mean():.9f}  {gaussian.mean.norm():.8f}  {first}"
 
 
 def _sheet(dataset: Dataset, count: int, across: int = 4) -> Photo:

@@ -95,7 +95,7 @@ def write_tables(folder: Path, stem: str, records: Sequence[Record], plans: Sequ
 )
 @weights_root_option
 @click.option("--untrained", is_flag=True, help="Random weights, to try things out; every table will say so.")
-@click.option("--allow-unknown-weights", is_flag=True, help="Accept feature networks with another hash.")
+@click.option("--allow-unknown-weights", is_flag=True, help="Accept networks with an unknown hash; tables say so.")
 @click.option("--fresh", is_flag=True, help="Measure again what is already on record.")
 @click.option("--dry-run", is_flag=True, help="Check that everything is there, say what would run, and stop.")
 @click.option("--save-images", type=click.Path(file_okay=False, path_type=Path), help="Also write every image as PNG.")
@@ -160,7 +160,8 @@ def command(
         for plan in plans:
             records += evaluation.run(plan, fresh=fresh)
         evaluation.reporter.finish()
-    shown = write_tables(out / "tables", table_name(dataset_names, plans[0].protocol.name), records, plans)
+    used = list(dict.fromkeys(plan.data.name for plan in plans))
+    shown = write_tables(out / "tables", table_name(used, plans[0].protocol.name), records, plans)
     click.echo(json.dumps([asdict(record) for record in records], indent=1) if as_json else shown)
     if failures := failure_lines(records):
         click.echo("\n".join(failures), err=True)

@@ -7,9 +7,8 @@ from pathlib import Path
 import rich_click as click
 
 from bench.catalog import methods, resolve
-from bench.cells import choose_config, default_preset
-from bench.datasets import DATASETS
-from bench.datasets.base import DatasetSpec
+from bench.cells import config_for, default_preset
+from bench.datasets._find import find_dataset
 from bench.devices import choose_device
 from bench.method_weights import build_method, find_method_weights
 from bench.options import (
@@ -69,14 +68,14 @@ def command(
 
     Try it: bench sample --method truth --vary class:top -o grid.png
     """
-    data: DatasetSpec = resolve("dataset", DATASETS, dataset_name)
+    data = find_dataset(dataset_name, data_root)
     specs = [resolve("method", methods(), name) for name in method_names]
     part = parse_part(vary, data)
-    preset = preset or default_preset(dataset_name)
+    preset = preset or default_preset(data.name)
     where = choose_device(device)
     dataset = data.open("val", data_root)
     found = [
-        find_method_weights(spec, dataset_name, preset, weights_root, weights.get(spec.name), untrained=untrained)
+        find_method_weights(spec, data.name, preset, weights_root, weights.get(spec.name), untrained=untrained)
         for spec in specs
     ]
     indices = range(min(items, len(dataset)))
@@ -85,7 +84,7 @@ def command(
     with progress_bar() as progress:
         task = progress.add_task("Drawing", total=len(indices) * len(specs), status="")
         for spec, files in zip(specs, found, strict=True):
-            method = build_method(spec, choose_config(spec, dataset_name, preset), files, where)
+            method = build_method(spec, config_for(spec, data, preset), files, where)
             for index in indices:
                 rows.append(draw_row(method, dataset, index, part, samples, seed, where))
                 progress.update(task, advance=1, status=spec.title)

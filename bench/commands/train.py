@@ -15,10 +15,10 @@ import rich_click as click
 import torch
 
 from bench.catalog import UserError, resolve
-from bench.cells import choose_config, default_preset
+from bench.cells import config_for, default_preset
 from bench.checkpoints import load_into, read_weights, write_weights
-from bench.datasets import DATASETS
-from bench.datasets.base import Dataset, DatasetSpec
+from bench.datasets._find import find_dataset
+from bench.datasets.base import Dataset
 from bench.devices import choose_device
 from bench.files import sha256_of, write_text
 from bench.method_weights import find_bank, open_bank
@@ -28,6 +28,7 @@ from bench.options import (
     data_root_option,
     debug_option,
     device_option,
+    num_workers_option,
     seed_option,
     weights_root_option,
 )
@@ -45,7 +46,8 @@ def choose_recipe(spec: MethodSpec[Any], dataset: str, preset: Preset) -> Schedu
     """Find how a method is trained on a data set."""
     if spec.tiny_recipe is None:
         raise UserError(f"{spec.title} cannot be trained here.{f' {spec.note}' if spec.note else ''}")
-    recipe: Schedule = spec.tiny_recipe if preset == "tiny" else spec.recipes.get(dataset, Recipe())
+    known = dataset if dataset in spec.configs else "ade20k"  # whose networks draw a folder of the user's
+    recipe: Schedule = spec.tiny_recipe if preset == "tiny" else spec.recipes.get(known, Recipe())
     return recipe
 
 
@@ -99,6 +101,7 @@ def export(trainer: Trainer, seconds: float, words: Sequence[str]) -> Path:
     show_default=True,
     help="bfloat16 runs the networks in mixed precision.",
 )
+@num_workers_option
 @weights_root_option
 @click.option("--no-perceptual", is_flag=True, help="Leave out the VGG loss, which needs the weight file vgg19.")
 @click.option("--resume", is_flag=True, help="Continue the run folder's last checkpoint.")
@@ -117,6 +120,7 @@ def command(
     batch_size: int | None,
     device: str,
     precision: Precision,
+    num_workers: int,
     weights_root: Path,
     no_perceptual: bool,
     resume: bool,
@@ -127,25 +131,26 @@ def command(
     and at the end weights.safetensors with weights.json, its record.
     """
     spec: MethodSpec[Any] = resolve("method", METHODS, name)
-    data: DatasetSpec = resolve("dataset", DATASETS, dataset)
+    data = find_dataset(dataset, data_root)
     if data.evaluation_only:
         raise UserError(f"{dataset} is for evaluation only: train on {dataset.removesuffix('2')} and evaluate on it.")
-    preset = preset or default_preset(dataset)
-    recipe = choose_recipe(spec, dataset, preset)
-    config = choose_config(spec, dataset, preset)
+    preset = preset or default_preset(data.name)
+    recipe = choose_recipe(spec, data.name, preset)
+    config = config_for(spec, data, preset)
     chosen: dict[str, Any] = {"epochs": epochs, "decay_epochs": decay_epochs, "batch": batch_size}
     recipe = replace(recipe, **{key: value for key, value in chosen.items() if value is not None})
     if recipe.epochs + recipe.decay_epochs == 0:
         raise UserError("There is nothing to train: give at least one of --epochs and --decay-epochs.")
-    folder = out or Path("runs") / f"{name}-{dataset}-{seed}"
+    folder = out or Path("runs") / f"{name}-{data.name}-{seed}"
     if not resume and (folder / "last.pt").exists():
         raise UserError(f"{folder} already holds a run: continue it with --resume, or name another folder with --out.")
     items: Dataset = data.open("train", data_root)
     method = spec.build(config)
-    bank = find_bank(spec, dataset, folder) if spec.has_bank else None
+    bank = find_bank(spec, data.name, folder) if spec.has_bank else None
     if bank is not None:
         open_bank(method, bank)
-    options = TrainingOptions(folder, seed, choose_device(device), precision, sha256_of(bank) if bank else None)
+    where, hash_of_bank = choose_device(device), sha256_of(bank) if bank else None
+    options = TrainingOptions(folder, seed, where, precision, hash_of_bank, num_workers)
     perceptual = load_perceptual(recipe, weights_root, wanted=not no_perceptual)
     trainer = Trainer(method, recipe, items, options, perceptual)
     if resume:

@@ -10,9 +10,9 @@ from typing import TYPE_CHECKING, Any
 import rich_click as click
 from click.core import ParameterSource
 
-from bench.catalog import UserError, resolve
-from bench.datasets import DATASETS
-from bench.datasets.base import Dataset, DatasetSpec
+from bench.catalog import UserError
+from bench.datasets._find import find_dataset
+from bench.datasets.base import Dataset
 from bench.options import (
     FOLDER,
     POSITIVE,
@@ -82,7 +82,7 @@ def command(
 
     Example: bench train-segmenter --dataset deepfashion --device cuda
     """
-    spec: DatasetSpec = resolve("dataset", DATASETS, dataset)
+    spec = find_dataset(dataset, data_root)
     if spec.evaluation_only:
         raise UserError(f"{dataset} is for evaluation only: train on {dataset.removesuffix('2')} and evaluate on it.")
     built_in = dataset == "paperdolls"

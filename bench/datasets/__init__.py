@@ -9,4 +9,18 @@ DATASETS: Table = {
     "paperdolls2": ("bench.datasets.paperdolls:PAPERDOLLS2", "two drawn persons, built in, evaluation only"),
     "deepfashion": ("bench.datasets.deepfashion:DEEPFASHION", "fashion photos with eight classes (GroupDNet, INADE)"),
     "deepfashion2": ("bench.datasets.deepfashion:DEEPFASHION2", "two-person composites, evaluation only (INADE)"),
+    "cityscapes": ("bench.datasets.cityscapes:CITYSCAPES", "street scenes with 35 raw labels and instances"),
+    "ade20k": ("bench.datasets.ade20k:ADE20K", "scenes with 150 classes, and unlabelled as label 0"),
+    "ade20k-outdoor": ("bench.datasets.ade20k:ADE20K_OUTDOOR", "the outdoor scenes of ade20k; you say which those are"),
+    "coco-stuff": ("bench.datasets.coco_stuff:COCO_STUFF", "photos of everyday life with 182 classes (164k)"),
+    "celebamask-hq": ("bench.datasets.celebamask_hq:CELEBAMASK_HQ", "faces with 19 classes"),
+    "flickr-landscapes": (
+        "bench.datasets.flickr_landscapes:FLICKR_LANDSCAPES",
+        "landscapes with coco-stuff's classes; never released, so bring your own",
+    ),
+    "summer2winter-yosemite": (
+        "bench.datasets.summer2winter_yosemite:YOSEMITE",
+        "unpaired photos of summer to translate into winter (SC-GAN)",
+    ),
+    "folder": ("bench.datasets.folder:FOLDER", "your own data: folder:NAME or folder:/any/path, with a dataset.toml"),
 }

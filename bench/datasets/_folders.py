@@ -1,39 +1,35 @@
-"""Read label maps, instance maps and photos from folders, with one clear error for everything that can be wrong."""
+"""Find the files of a data set: pictures by their names, photos beside label maps, and nothing outside its folder."""
 
 from __future__ import annotations
 
-import hashlib
 import os
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
-from typing import TypeVar
-
-import numpy as np
-from numpy.typing import NDArray
-from PIL import Image as Pillow
 
 from bench.catalog import UserError
-from bench.datasets.base import Dataset, DatasetSpec, Image, Instances, Item, Labels, Split
+from bench.datasets._fingerprints import fingerprint_of
+from bench.datasets._reading import Files, Form, Size, read_item
+from bench.datasets.base import Dataset, DatasetSpec, Item, Split
 
 UNFINISHED = ".unfinished"  # in a folder that 'bench data prepare' has begun to fill; holds the command to run again
-EXTENSIONS = {".jpg", ".jpeg", ".png", ".ppm", ".bmp", ".tiff", ".webp"}
-R = TypeVar("R")
-
-
-@dataclass(frozen=True)
-class Files:
-    """Where one item lies."""
-
-    image: Path
-    label: Path
-    instance: Path | None  # None: every class present is one instance
+EXTENSIONS = frozenset({".jpg", ".jpeg", ".png", ".ppm", ".bmp", ".tiff", ".webp"})
+# What packages unpack to, where that is another name than ours.
+OTHER_NAMES: Mapping[str, tuple[str, ...]] = {
+    "ade20k": ("ADEChallengeData2016",),
+    "ade20k-outdoor": ("ADEData2016_outdoor",),
+    "celebamask-hq": ("CelebA-HQ",),  # not CelebAMask-HQ, the raw package that this is made from
+}
+FILE_LIST = "files.list"  # takes the place of looking into the folder that it lies in
 
 
 def folder_of(name: str, root: Path | None) -> Path:
     """Say where a data set lies: in a folder of its name, within `root`, $BENCH_DATA or ./data."""
-    return (root or Path(os.environ.get("BENCH_DATA", "data"))) / name
+    place = root or Path(os.environ.get("BENCH_DATA", "data"))
+    names = (name, name.replace("-", "_"), *OTHER_NAMES.get(name, ()))
+    return next((place / spelling for spelling in names if (place / spelling).is_dir()), place / name)
 
 
 def check_finished(folder: Path) -> None:
@@ -44,108 +40,167 @@ def check_finished(folder: Path) -> None:
         raise UserError(f"{folder} is half made, prepare was not finished: run '{command}' again.")
 
 
+def whole_folder(name: str, root: Path | None) -> Path:
+    """Say where a data set lies, unless its preparation was stopped half-way."""
+    folder = folder_of(name, root)
+    check_finished(folder)
+    return folder
+
+
 def natural(path: Path) -> list[tuple[int, str]]:
     """Sort key under which 2.png comes before 10.png."""
     parts = re.split(r"(\d+)", path.stem)
-    return [(int(part), "") if part.isdigit() else (-1, part) for part in parts]
+    return [(int(part), "") if part.isdecimal() else (-1, part) for part in parts]
 
 
-def pair(images: Path, labels: Path, instances: Path | None) -> list[Files]:
-    """List the items of three folders in natural order, and refuse files without a partner."""
-    found = {folder: _by_stem(folder) for folder in (images, labels, instances) if folder is not None}
-    for folder, files in found.items():
-        for other, others in found.items():
-            lonely = sorted(others.keys() - files.keys())
+@dataclass(frozen=True)
+class Naming:
+    """Which files of a folder are of one kind, and what pairs them with those of another kind."""
+
+    ending: str = ""  # of their names, before the dot
+    fields: int | None = None  # how many underscore fields of a name count; None = all of it
+    extensions: frozenset[str] = EXTENSIONS
+
+    def key(self, name: str) -> str | None:
+        """Give what pairs a file; None means that it is of another kind."""
+        stem, extension = os.path.splitext(name)
+        if name.startswith(".") or extension.lower() not in self.extensions or not stem.endswith(self.ending):
+            return None
+        return stem if self.fields is None else "_".join(stem.split("_")[: self.fields])
+
+    def __str__(self) -> str:
+        return ", ".join(f"{self.ending}{extension}" for extension in sorted(self.extensions))
+
+
+PICTURES = Naming()
+
+
+@dataclass(frozen=True)
+class Listing:
+    """The files of one kind, by what pairs them with those of another kind."""
+
+    place: Path
+    files: Mapping[str, Path]
+
+
+def listed(place: Path, root: Path, naming: Naming = PICTURES, *, within: Sequence[Path] = ()) -> Listing:
+    """List the pictures of a folder, or of the folders `within` it; what leads out of `root` is refused."""
+    files: dict[str, Path] = {}
+    for folder in within or (place,):
+        paths = _from_list(folder / FILE_LIST) if (folder / FILE_LIST).is_file() else _in(folder)
+        keys = {path: key for path in paths if (key := naming.key(path.name)) is not None}
+        check_inside([folder, *keys], root)
+        for path, key in keys.items():
+            if files.setdefault(key, path) != path:
+                raise UserError(f"{place} holds two files of one name, {files[key]} and {path}; keep one of them.")
+    if not files:
+        raise UserError(f"{place} holds no images; expected files that end in {naming}.")
+    return Listing(place, files)
+
+
+def _in(folder: Path) -> list[Path]:
+    with os.scandir(folder) as entries:
+        names = [entry.name for entry in entries if not entry.is_dir(follow_symlinks=False)]
+    return [folder / name for name in sorted(names)]
+
+
+def _from_list(file: Path) -> list[Path]:
+    """Read a list of paths, which may be those of its author's working folder, and out of date."""
+    paths = []
+    for line in filter(None, map(str.strip, file.read_text(encoding="utf-8", errors="replace").splitlines())):
+        path = next((path for path in (file.parent / line, Path(line)) if path.is_file()), None)
+        if path is None:
+            raise UserError(f"{file} names '{line}', which is not there; put the file there, or delete {file.name}.")
+        paths.append(path)
+    return paths
+
+
+def check_inside(paths: Sequence[Path], root: Path) -> None:
+    """Refuse paths that lead out of the data set's folder, by a link or otherwise."""
+    links = (path for path in paths if path.is_symlink())  # anything else lies where its folder lies
+    for path in dict.fromkeys([*(path.parent for path in paths if path != root), *links]):
+        try:
+            target = path.resolve()
+        except (OSError, RuntimeError) as error:
+            raise UserError(f"{path} is a link that leads nowhere ({error}); replace it by a copy.") from error
+        if not target.is_relative_to(root.resolve()):
+            raise UserError(
+                f"{path} leads out of the folder {root}, to {target}; the folder of a data set may be a link, but "
+                "nothing in it may lead out of it: put a copy there."
+            )
+
+
+def matched(images: Listing, labels: Listing, instances: Listing | None = None) -> list[Files]:
+    """Put the files of one name together, in natural order, and refuse files without a partner."""
+    kinds = [images, labels] if instances is None else [images, labels, instances]
+    for kind in kinds:
+        for other in kinds:
+            lonely = sorted(other.files.keys() - kind.files.keys(), key=lambda key: natural(other.files[key]))
             if lonely:
                 raise UserError(
-                    f"{len(lonely)} of {len(others)} files in {other} have no partner in {folder}, "
+                    f"{len(lonely)} of {len(other.files)} files in {other.place} have no partner in {kind.place}, "
                     f"the first is '{lonely[0]}'; add the missing files or remove the lonely ones."
                 )
-    stems = sorted(found[images], key=lambda stem: natural(Path(stem + ".png")))
-    instance_files = found[instances] if instances is not None else {}
-    return [Files(found[images][stem], found[labels][stem], instance_files.get(stem)) for stem in stems]
+    return [
+        Files(images.files[key], labels.files[key], None if instances is None else instances.files[key])
+        for key in sorted(images.files, key=lambda key: natural(images.files[key]))
+    ]
 
 
-def _by_stem(folder: Path) -> dict[str, Path]:
-    files = [path for path in sorted(folder.iterdir()) if path.suffix.lower() in EXTENSIONS]
-    stems = {path.stem: path for path in files}
-    if not files:
-        raise UserError(f"{folder} holds no images; expected files that end in {', '.join(sorted(EXTENSIONS))}.")
-    if len(stems) < len(files):
-        raise UserError(f"{folder} holds two files of one name with different endings; keep one of each.")
-    return stems
+@dataclass(frozen=True)
+class Places:
+    """The folders of one split; instance maps are there, or not, or not wanted."""
+
+    images: Path
+    labels: Path
+    instances: Path | None = None
 
 
-def read_image(path: Path, size: tuple[int, int]) -> Image:
-    """Read a photo and resize it bicubically, [H, W, 3]."""
-    return _read(
-        path, lambda file: np.asarray(_resized(file.convert("RGB"), size, Pillow.Resampling.BICUBIC), np.uint8)
-    )
+def choose_places(name: str, options: Sequence[Places], advice: str) -> Places:
+    """Take the first arrangement that is there, and its instance maps if they are."""
+    for places in options:
+        if places.images.is_dir() and places.labels.is_dir():
+            there = places.instances is not None and places.instances.is_dir()
+            return places if there else Places(places.images, places.labels)
+    for places in options:
+        if places.labels.is_dir():
+            raise UserError(f"{name}: {places.labels} holds label maps, but there are no photos: add {places.images}.")
+    expected = " or ".join(f"{places.images} and {places.labels}" for places in options)
+    raise UserError(f"{name} is not there: expected {expected}; {advice}")
 
 
-def read_ids(path: Path, size: tuple[int, int]) -> NDArray[np.int32]:
-    """Read a map of integers as it is stored, resized to the nearest pixel, [H, W]."""
-
-    def decode(file: Pillow.Image) -> NDArray[np.int32]:
-        ids = np.asarray(_resized(file, size, Pillow.Resampling.NEAREST))
-        if ids.ndim == 3 and (ids[..., :3] == ids[..., :1]).all():
-            ids = ids[..., 0]
-        if file.mode == "P" or ids.ndim != 2:
-            raise UserError(f"{path} is a colour picture; expected a map with one class index per pixel.")
-        return ids.astype(np.int32)
-
-    return _read(path, decode)
-
-
-def read_labels(path: Path, size: tuple[int, int], num_classes: int) -> Labels:
-    """Read a label map and check its range."""
-    labels = read_ids(path, size)
-    if labels.max() >= num_classes or labels.min() < 0:
-        raise UserError(f"{path} holds the label {labels.max()}; expected 0 to {num_classes - 1}, one index per class.")
-    return labels.astype(np.uint8)
-
-
-def dense_rank(ids: NDArray[np.int32]) -> Instances:
-    """Number the distinct ids of a map 0, 1, 2 ... in rising order."""
-    return np.unique(ids, return_inverse=True)[1].reshape(ids.shape).astype(np.int32)
-
-
-def _resized(file: Pillow.Image, size: tuple[int, int], how: Pillow.Resampling) -> Pillow.Image:
-    return file if file.size == size[::-1] else file.resize(size[::-1], how)
-
-
-def _read(path: Path, decode: Callable[[Pillow.Image], R]) -> R:
-    try:
-        with Pillow.open(path) as file:
-            return decode(file)
-    except (OSError, SyntaxError) as error:
-        raise UserError(f"{path} cannot be read as an image ({error}); copy or download it again.") from error
+def pair(places: Places, root: Path) -> list[Files]:
+    """List the items of three folders whose files are paired by their stems."""
+    kinds = (places.images, places.labels, places.instances)
+    return matched(*(listed(place, root) for place in kinds if place is not None))
 
 
 class FolderDataset(Dataset):
     """Items that lie in files."""
 
-    def __init__(self, spec: DatasetSpec, split: Split, files: list[Files]) -> None:
+    def __init__(self, spec: DatasetSpec, split: Split, files: Sequence[Files], size: Size | None = None) -> None:
         self.spec = spec
         self.split = split
-        self.size = spec.size
+        self.size = size or spec.size
         self.files = files
 
     def __len__(self) -> int:
         return len(self.files)
 
-    def __getitem__(self, index: int) -> Item:
-        files = self.files[index]
-        labels = read_labels(files.label, self.size, self.num_classes)
-        ids = labels.astype(np.int32) if files.instance is None else read_ids(files.instance, self.size)
-        # Ids in files start at 0, often for the background; here 0 means none, so all move up by one.
-        return Item(files.image.stem, labels, dense_rank(ids) + 1, read_image(files.image, self.size))
+    @property
+    def form(self) -> Form:
+        """How every item is read."""
+        return Form.of(self.spec, self.size)
+
+    def loader(self, index: int) -> Callable[[], Item]:
+        """Give a call that reads one item."""
+        return partial(read_item, self.form, self.files[index])
+
+    def resized(self, size: Size) -> FolderDataset:
+        """Read the same items at another size."""
+        return FolderDataset(self.spec, self.split, self.files, size)
 
     def fingerprint(self) -> str:
-        """Hash the names and bytes of all files; this reads the split once."""
-        digest = hashlib.sha256(f"{self.name}/{self.split}/{self.size}".encode())
-        for files in self.files:
-            for path in (files.image, files.label, files.instance):
-                if path is not None:
-                    digest.update(path.name.encode() + hashlib.sha256(path.read_bytes()).digest())
-        return digest.hexdigest()
+        """Hash the names and bytes of all files; this reads the split, unless no file has changed since."""
+        paths = [path for files in self.files for path in (files.image, files.label, files.instance) if path]
+        return fingerprint_of(f"{self.name}/{self.split}/{self.form}", paths)

@@ -53,6 +53,9 @@ class DatasetSpec:
     scored_as: tuple[int, ...] = ()  # the segmenter's class for every class, -1 = not scored; () = the same numbers
     scoring: str = ""  # the group of a protocol that says which segmenter reads its images; "" = none does
     split_sizes: Mapping[Split, int] = field(default_factory=dict)  # how many items the papers count
+    load_size: tuple[int, int] | None = None  # training items are cut out of this size at random; None = not cut
+    dont_care: int | None = None  # the value in label files that stands for the last class
+    one_size: bool = True  # a photo and its label map are of one size on disk; False = both are resized alone
     evaluation_only: bool = False  # its train split serves as FID's reference, and is not to be trained on
     has_instances: bool = False  # instances differ from classes, so that mISD and mOID say something of their own
 
@@ -101,7 +104,14 @@ class Dataset(typing.Protocol):
 
     def __len__(self) -> int: ...
 
-    def __getitem__(self, index: int) -> Item: ...
+    def loader(self, index: int) -> Callable[[], Item]:
+        """Give a call that makes one item; it is small, so that another process can be sent it."""
+
+    def __getitem__(self, index: int) -> Item:
+        return self.loader(index)()
+
+    def resized(self, size: tuple[int, int]) -> Dataset:
+        """Give the same items at another size, height x width."""
 
     def fingerprint(self) -> str:
         """Hash all that determines the items; equal fingerprints mean equal items."""

@@ -6,6 +6,8 @@ The layout comes from the item's seed, the look of every part from a seed of its
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -37,6 +39,12 @@ def appearance_seeds(seed: int) -> NDArray[np.int64]:
     return np.array([stream_seed(seed, "look", instance) for instance in range(NUM_SEEDS)], np.int64)
 
 
+def draw_item(key: str, seed: int, size: int, persons: int) -> Item:
+    """Draw an item with everything in it."""
+    labels, instances = draw_layout(seed, size, persons)
+    return Item(key, labels, instances, paint(labels, instances, appearance_seeds(seed)))
+
+
 class Paperdolls(Dataset):
     """Items drawn when they are asked for; nothing is stored."""
 
@@ -50,13 +58,15 @@ class Paperdolls(Dataset):
     def __len__(self) -> int:
         return self._length
 
-    def __getitem__(self, index: int) -> Item:
+    def loader(self, index: int) -> Callable[[], Item]:
+        """Give a call that draws one item."""
         if not 0 <= index < len(self):
             raise IndexError(f"{self.name} {self.split} has items 0 to {len(self) - 1}, not {index}.")
-        seed = self.seed(index)
-        labels, instances = draw_layout(seed, self.size[0], self._persons)
-        image = paint(labels, instances, appearance_seeds(seed))
-        return Item(f"{self.split}_{index:05d}", labels, instances, image)
+        return partial(draw_item, f"{self.split}_{index:05d}", self.seed(index), self.size[0], self._persons)
+
+    def resized(self, size: tuple[int, int]) -> Paperdolls:
+        """Draw the same items at another size; only squares are drawn."""
+        return Paperdolls(self.spec, self.split, length=len(self), persons=self._persons, size=size[0])
 
     def seed(self, index: int) -> int:
         """Derive the seed that decides all of one item; the size is not part of it."""

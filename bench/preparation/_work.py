@@ -4,13 +4,9 @@ from __future__ import annotations
 
 import contextlib
 import multiprocessing
-import os
 import shlex
-import signal
-import sys
-import threading
 from collections import deque
-from collections.abc import Callable, Generator, Iterator, Sequence
+from collections.abc import Callable, Generator, Sequence
 from concurrent.futures import Future, ProcessPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
 from dataclasses import dataclass
@@ -28,6 +24,7 @@ from bench.catalog import UserError
 from bench.datasets._folders import UNFINISHED
 from bench.files import link_or_copy, whole_file, write_text
 from bench.progress import progress_bar
+from bench.workers import begin_worker, born_deaf
 
 Source = TypeVar("Source")
 RECIPE_NOTE = "recipe.txt"  # in a folder with items that can be made in several ways
@@ -146,11 +143,11 @@ def _outcomes(
         yield from map(make, todo)
         return
     # Forked processes would share the locks of this one's threads; spawned ones begin clean.
-    pool = ProcessPoolExecutor(processes, multiprocessing.get_context("spawn"), _begin_worker)
+    pool = ProcessPoolExecutor(processes, multiprocessing.get_context("spawn"), begin_worker)
     waiting: deque[Future[Outcome]] = deque()
     try:
         for item in todo:
-            with _born_deaf():
+            with born_deaf():
                 waiting.append(pool.submit(make, item))
             if len(waiting) > _AHEAD * processes:
                 yield waiting.popleft().result()
@@ -163,29 +160,3 @@ def _outcomes(
         ) from error
     finally:
         pool.shutdown(wait=True, cancel_futures=True)
-
-
-@contextlib.contextmanager
-def _born_deaf() -> Iterator[None]:
-    """Let processes that start meanwhile inherit that Ctrl-C is not theirs; this one hears it afterwards."""
-    if sys.platform == "win32":
-        yield
-        return
-    before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
-    try:
-        yield
-    finally:
-        signal.pthread_sigmask(signal.SIG_SETMASK, before)
-
-
-def _begin_worker() -> None:
-    """Leave Ctrl-C to the parent, which lets items in work be finished, and end when the parent does."""
-    signal.signal(signal.SIGINT, signal.SIG_IGN)
-    threading.Thread(target=_end_with_parent, daemon=True).start()
-
-
-def _end_with_parent() -> None:
-    parent = multiprocessing.parent_process()
-    if parent is not None:
-        parent.join()
-        os._exit(1)

@@ -7,10 +7,11 @@ from pathlib import Path
 import rich_click as click
 
 from bench.catalog import UserError
-from bench.datasets._folders import Files, folder_of, pair
+from bench.datasets._folders import Places, folder_of, pair
+from bench.datasets._reading import Files, read_labels
 from bench.datasets.deepfashion import CLASS_NAMES
 from bench.options import FOLDER, data_root_option, debug_option, processes_option
-from bench.preparation._maps import check_photo, renumbered, stored_labels
+from bench.preparation._maps import check_photo, renumbered
 from bench.preparation._work import Item, Made, prepare
 
 NAME = "deepfashion"
@@ -46,7 +47,7 @@ def _items(folder: Path, target: Path, part: str) -> list[Item[Files]]:
     masks = folder / f"cihp_{part}_mask", folder / f"{part}_mask"
     photos = folder / part, folder / f"{part}_img"  # where both are there, the second may be ours and not yet whole
     found = [(images, labels) for labels in masks for images in photos if images.is_dir() and labels.is_dir()]
-    return [_item(files, target, part) for files in pair(*found[0], None)] if found else []
+    return [_item(files, target, part) for files in pair(Places(*found[0]), folder)] if found else []
 
 
 def _item(files: Files, target: Path, part: str) -> Item[Files]:
@@ -58,5 +59,5 @@ def _item(files: Files, target: Path, part: str) -> Item[Files]:
 def make(files: Files) -> Made:
     """Take the photo as it is, and the class that every channel of the mask repeats."""
     check_photo(files.image)
-    labels = stored_labels(files.label, len(CLASS_NAMES))
+    labels = read_labels(files.label, None, len(CLASS_NAMES))
     return Made([files.image, labels, renumbered(labels)])

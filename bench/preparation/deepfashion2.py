@@ -14,7 +14,8 @@ import numpy as np
 import rich_click as click
 from numpy.typing import NDArray
 
-from bench.datasets._folders import Files, folder_of, read_image, read_labels
+from bench.datasets._folders import folder_of
+from bench.datasets._reading import Files, read_image, read_labels
 from bench.datasets.deepfashion import CLASS_NAMES, SIZE, deepfashion_files
 from bench.options import FOLDER, data_root_option, debug_option, processes_option
 from bench.preparation._work import Item, Made, claim, prepare

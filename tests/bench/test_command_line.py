@@ -260,7 +260,7 @@ def test_commands_share_the_options():
     shown = json.loads(CliRunner().invoke(command, []).stdout)
     assert shown == {
         "as_json": False, "batch_size": 32, "data_root": "data", "device": "auto",
-        "limit": None, "num_workers": 2, "out": "results", "seed": 0,
+        "limit": None, "num_workers": min(4, options.available_cpus()), "out": "results", "seed": 0,
     }  # fmt: skip
     for word in ("--limit=0", "--batch-size=0", "--seed=-1", "--num-workers=-1"):
         assert CliRunner().invoke(command, [word]).exit_code == 2

@@ -107,11 +107,11 @@ def test_a_run_stopped_before_any_of_its_files_is_whole_ends_the_same(tmp_path, 
 def test_a_run_stopped_between_two_records_draws_nothing_again(tmp_path, monkeypatch):
     add, added = RecordStore.add, []
 
-    def once(self, record):
+    def once(self, record, tables):
         if added:
             raise Killed
         added.append(record)
-        add(self, record)
+        add(self, record, tables)
 
     with monkeypatch.context() as patched:
         patched.setattr(RecordStore, "add", once)

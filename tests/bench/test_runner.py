@@ -2,15 +2,12 @@
 
 from __future__ import annotations
 
-import threading
-import time
 from dataclasses import astuple, is_dataclass
 
 import pytest
 import torch
+from noted_items import Noted, wait_for_workers
 
-from bench import batches
-from bench.batches import read_ahead
 from bench.catalog import methods, resolve
 from bench.datasets.paperdolls import open_paperdolls2
 from bench.images import from_bytes, to_bytes
@@ -52,7 +49,7 @@ class Watched:
         spec = resolve("method", methods(), name)
         # Trained where weights are shipped: untrained INADE saturates, and blows a rounding up to black or white.
         shipped = SHIPPED / "paperdolls" / f"{name}.safetensors"
-        weights = MethodWeights((("", shipped),)) if shipped.exists() else MethodWeights(untrained=name != "truth")
+        weights = MethodWeights((("", shipped, ""),)) if shipped.exists() else MethodWeights(untrained=name != "truth")
         self.method = build_method(spec, spec.tiny, weights, CPU)
         self.styles, self.calls = [], []
         inner = self.method.synthesize
@@ -189,61 +186,17 @@ def test_layouts_are_chosen_evenly_over_the_data_set():
     assert {layout for layout, *_ in draw(Watched(), CLASSES)[0]} == {0, 1, 3}
 
 
-class Counted:
-    """A data set that counts how often and in which order its items are read."""
-
-    def __init__(self, delay=0.0):
-        self.inner, self.read, self.delay, self.threads = open_paperdolls2("val"), [], delay, set()
-
-    def __getattr__(self, name):
-        return getattr(self.inner, name)
-
-    def __len__(self):
-        return len(self.inner)
-
-    def __getitem__(self, index):
-        self.read.append(index)
-        self.threads.add(threading.get_ident())
-        time.sleep(self.delay * (index % 3))
-        if index == 90:
-            raise ValueError("broken item")
-        return self.inner[index]
-
-
 @pytest.mark.parametrize("workers", [0, 2])
-def test_every_item_is_read_once_per_view(workers):
-    dataset = Counted()
+def test_every_item_is_read_once_per_view(tmp_path, workers):
+    dataset = Noted(tmp_path)
     draw(Watched("truth"), IMAGES, IMAGES, CLASSES, dataset=dataset, workers=workers)
-    assert sorted(dataset.read) == [0, 0, 1, 1, 2, 3, 3, 4]
+    assert dataset.read == [0, 0, 1, 1, 2, 3, 3, 4]
 
 
 def test_workers_change_no_bit():
+    wait_for_workers(2)
     alone = draw(Watched(), IMAGES, CLASSES, shards=[range(2), range(2, 5)])
     helped = draw(Watched(), IMAGES, CLASSES, shards=[range(2), range(2, 5)], workers=2)
     for images, others in zip(alone, helped, strict=True):
         assert images.keys() == others.keys()
         assert all(torch.equal(image, others[key]) for key, image in images.items())
-
-
-@pytest.mark.parametrize("ahead", [2, 32])
-def test_items_come_in_order_whichever_thread_is_faster(monkeypatch, ahead):
-    monkeypatch.setattr(batches, "AHEAD", ahead)
-    dataset = Counted(delay=0.01)
-    keys = [item.key for item in read_ahead(dataset, [5, 4, 3, 2, 1, 0], 3)]
-    assert keys == [f"val_{index:05d}" for index in (5, 4, 3, 2, 1, 0)]
-    assert threading.get_ident() not in dataset.threads
-
-
-def test_an_item_that_cannot_be_read_is_reported_when_its_turn_comes():
-    items = read_ahead(Counted(), [88, 89, 90, 91], 2)
-    assert [next(items).key, next(items).key] == ["val_00088", "val_00089"]
-    with pytest.raises(ValueError, match="broken item"):
-        next(items)
-
-
-def test_reading_ahead_is_bounded():
-    dataset = Counted()
-    items = read_ahead(dataset, list(range(80)), 2)
-    next(items)
-    items.close()
-    assert len(dataset.read) < 40

@@ -9,9 +9,11 @@ from hashlib import sha256
 
 import pytest
 import torch
+from noted_items import wait_for_workers
 from safetensors.torch import load_file
 from small_runs import SMALL, bench, read_json, start_program, stop_when, values
 
+from bench.batches import collate
 from bench.catalog import UserError
 from bench.datasets.paperdolls import Paperdolls, open_paperdolls
 from bench.training import Trainer, TrainingOptions
@@ -163,14 +165,14 @@ def test_learning_rates_follow_the_schedule(tmp_path):
 
 
 def test_every_epoch_has_an_order_of_its_own_that_the_seed_decides(tmp_path, monkeypatch):
-    read, getitem = [], Paperdolls.__getitem__
+    read, loader = [], Paperdolls.loader
 
     def watched(self, index):
         read.append(index)
-        return getitem(self, index)
+        return loader(self, index)
 
     run = trainer(tmp_path)
-    monkeypatch.setattr(Paperdolls, "__getitem__", watched)
+    monkeypatch.setattr(Paperdolls, "loader", watched)
     list(run.batches())
     first, read[:] = list(read), []
     assert len(set(first[:6])) == 6
@@ -181,6 +183,47 @@ def test_every_epoch_has_an_order_of_its_own_that_the_seed_decides(tmp_path, mon
     read.clear()
     list(trainer(tmp_path, seed=1).batches())
     assert read[1:] != first
+
+
+def cut(folder, **options):
+    """A run on items that are cut out of larger ones."""
+    spec = replace(open_paperdolls("train").spec, load_size=(80, 80))
+    data = Paperdolls(spec, "train", length=6, persons=1)
+    return Trainer(INADE.build(INADE.tiny), replace(RECIPE, flip=False), data, TrainingOptions(folder, **options))
+
+
+def test_training_items_are_cut_out_of_their_larger_form_where_there_is_one(tmp_path):
+    run = cut(tmp_path)
+    larger = [collate([item], 8) for item in run.dataset.resized((80, 80))]
+    windows = [whole.images[0].unfold(1, 64, 1).unfold(2, 64, 1) for whole in larger]  # [3, 17, 17, 64, 64]
+    places = set()
+    for batch in run.batches():
+        for image, labels in zip(batch.images, batch.layout.labels, strict=True):
+            found = [
+                (index, *place)
+                for index in range(6)
+                for place in (windows[index] == image[:, None, None]).all(-1).all(-1).all(0).nonzero().tolist()
+            ]
+            ((index, top, left),) = found
+            assert torch.equal(labels, larger[index].layout.labels[0, top : top + 64, left : left + 64])
+            places.add((top, left))
+    assert len(places) > 9  # of 18 items
+
+
+def test_cuts_follow_from_seed_and_step(tmp_path):
+    first, again, other = (list(cut(tmp_path, seed=seed).batches()) for seed in (0, 0, 1))
+    assert all(torch.equal(one.images, two.images) for one, two in zip(first, again, strict=True))
+    assert not any(torch.equal(one.images, two.images) for one, two in zip(first, other, strict=True))
+    resumed = cut(tmp_path)
+    resumed.step = 4
+    assert all(torch.equal(one.images, two.images) for one, two in zip(first[4:], resumed.batches(), strict=True))
+
+
+def test_workers_change_no_batch(tmp_path):
+    wait_for_workers(2)
+    for one, two in zip(cut(tmp_path).batches(), cut(tmp_path, num_workers=2).batches(), strict=True):
+        assert torch.equal(one.images, two.images)
+        assert torch.equal(one.layout.instances, two.layout.instances)
 
 
 def test_a_loss_that_is_not_finite_stops_and_keeps_the_checkpoint(tmp_path, monkeypatch):
@@ -219,7 +262,7 @@ def test_trained_weights_measure_and_have_their_hash_on_record(unbroken, tmp_pat
     shown = bench("run", *words, "--weights", f"inade={weights}", "--out", tmp_path)
     assert (shown.exit_code, shown.stderr) == (0, "")
     assert "untrained" not in shown.stdout
-    assert read_json(unbroken / "weights.json")["sha256"] in next((tmp_path / "records").iterdir()).read_text()
+    assert read_json(unbroken / "weights.json")["sha256"] in next((tmp_path / "records").glob("*.json")).read_text()
     assert set(values(tmp_path)) == {("inade", "miou_pd"), ("inade", "acc_pd")}
 
 

@@ -90,7 +90,7 @@ def test_an_epoch_ends_with_statistics_of_the_averages_own_features(tmp_path, mo
 
 def test_a_resumed_run_has_the_bits_of_an_unbroken_one_and_exports_its_average(tmp_path, monkeypatch):
     monkeypatch.setattr("bench.commands.train.choose_recipe", lambda *_: RECIPE)
-    monkeypatch.setattr("bench.commands.train.choose_config", lambda *_: CONFIG)
+    monkeypatch.setattr("bench.commands.train.config_for", lambda *_: CONFIG)
     monkeypatch.setattr("bench.training._REFRESHING_BATCHES", 2)
     words = ("--method", "oasis", "--device", "cpu", "--out")
     assert bench("train", *words, tmp_path / "whole").exit_code == 0

@@ -1,10 +1,15 @@
+import json
+
 import numpy as np
 import pytest
 from click.testing import CliRunner
+from noted_items import wait_for_workers
 from PIL import Image
 
 from bench.cli import cli
 from bench.datasets.base import PERSON_PALETTE
+from bench.datasets.cityscapes import CITYSCAPES
+from bench.datasets.folder import EXAMPLE
 from bench.datasets.paperdolls import open_paperdolls2
 from bench.preparation import PREPARATIONS
 
@@ -108,3 +113,112 @@ def test_the_picture_shows_layouts_beside_their_photos(tmp_path):
     item = open_paperdolls2("val")[4]
     assert (picture[66:, :64] == np.asarray(PERSON_PALETTE, np.uint8)[item.labels]).all()
     assert (picture[66:, 66:130] == item.image).all()
+
+
+def test_another_number_of_items_than_the_papers_count_is_a_warning(root):
+    done = run("verify", "deepfashion", "--data-root", root)
+    assert done.exit_code == 0
+    assert done.stderr == "warning: deepfashion val has 4 items here; the papers count 2247.\n"
+
+
+def test_the_report_can_be_json(root):
+    save(root / "deepfashion" / "test_label" / "p1.png", np.full((256, 256), 8, np.uint8))
+    done = run("verify", "deepfashion", "--data-root", root, "--json", "--num-workers", "0")
+    report = json.loads(done.stdout)
+    assert done.exit_code == 1
+    assert (report["dataset"], report["split"], report["items"]) == ("deepfashion", "val", 4)
+    assert len(report["problems"]) == 1
+    assert "holds the label 8" in report["problems"][0]
+    assert len(report["warnings"]) == 1
+    assert report["unscored_share"] is None
+
+
+def test_a_split_that_cannot_be_opened_is_json_too(root):
+    (root / "deepfashion" / "test_label" / "p3.png").unlink()
+    done = run("verify", "deepfashion", "--data-root", root, "--json")
+    assert done.exit_code == 1
+    assert "'p3'" in json.loads(done.stdout)["problems"][0]
+
+
+def test_other_processes_find_the_same(root):
+    save(root / "deepfashion" / "test_label" / "p2.png", np.zeros((256, 128), np.uint8))
+    wait_for_workers(2)
+    alone = run("verify", "deepfashion", "--data-root", root, "--num-workers", "0")
+    helped = run("verify", "deepfashion", "--data-root", root, "--num-workers", "2")
+    assert alone.exit_code == helped.exit_code == 1
+    assert alone.stdout == helped.stdout
+
+
+@pytest.fixture
+def streets(tmp_path):
+    """Two street scenes, an eighth of whose pixels is not scored."""
+    for number in range(2):
+        labels = np.full((16, 32), 7, np.uint8)
+        labels[:2] = 1
+        instances = labels.astype(np.uint16)
+        labels[8:, 20:], instances[8:, 20:] = 26, 26000 + number
+        stem = f"aachen_00000{number}_000019"
+        folder = tmp_path / "cityscapes"
+        save(folder / "val_img" / f"{stem}_leftImg8bit.png", np.zeros((16, 32, 3), np.uint8))
+        save(folder / "val_label" / f"{stem}_gtFine_labelIds.png", labels)
+        save(folder / "val_inst" / f"{stem}_gtFine_instanceIds.png", instances)
+    return tmp_path
+
+
+def test_the_share_of_pixels_that_are_not_scored_is_printed(streets):
+    done = run("verify", "cityscapes", "--data-root", streets)
+    assert done.exit_code == 0
+    first, second = done.stdout.splitlines()
+    assert first == "cityscapes val: 0.1250 of all pixels are not scored"
+    assert second == "cityscapes val: 2 items, nothing wrong"
+
+
+@pytest.mark.parametrize(("void", "warned"), [(0, True), (1, False), (2, False), (3, True)])
+def test_an_odd_share_on_the_whole_val_split_is_a_warning(streets, monkeypatch, void, warned):
+    monkeypatch.setitem(CITYSCAPES.split_sizes, "val", 2)
+    for path in (streets / "cityscapes" / "val_label").iterdir():
+        labels = np.asarray(Image.open(path)).copy()
+        labels[:2] = 7
+        labels[:void] = 1
+        labels[15, :12] = 4 if void == 1 else 7  # 44 of 512 pixels would be too few
+        labels[14, :12] = 4 if void == 1 else 7
+        save(path, labels)
+        instances = path.parent.parent / "val_inst" / path.name.replace("labelIds", "instanceIds")
+        save(instances, np.where(labels == 26, np.asarray(Image.open(instances)), labels).astype(np.uint16))
+    done = run("verify", "cityscapes", "--data-root", streets)
+    assert done.exit_code == 0
+    assert ("expected 0.1 to 0.15" in done.stderr) == warned
+    assert ("label maps of another kind" in done.stderr) == warned
+
+
+def test_an_instance_of_two_classes_is_named(streets):
+    path = next((streets / "cityscapes" / "val_inst").glob("aachen_000001*"))
+    ids = np.asarray(Image.open(path)).copy()
+    ids[8:, 15:] = 26001
+    save(path, ids)
+    done = run("verify", "cityscapes", "--data-root", streets)
+    assert done.exit_code == 1
+    assert f"{path}: instance 26001 covers the labels [7, 26] of" in done.stdout
+
+
+def test_instances_may_cover_classes_where_they_are_for_edges_only(tmp_path):
+    for kind, pixels in (("img", np.zeros((8, 8, 3), np.uint8)), ("label", np.eye(8, dtype=np.uint8))):
+        save(tmp_path / "coco-stuff" / f"val_{kind}" / "1.png", pixels)
+    save(tmp_path / "coco-stuff" / "val_inst" / "1.png", np.zeros((8, 8), np.uint8))
+    assert run("verify", "coco-stuff", "--data-root", tmp_path).exit_code == 0
+
+
+def test_broken_photos_of_unpaired_data_are_named(tmp_path):
+    for domain in "AB":
+        save(tmp_path / "summer2winter-yosemite" / f"test{domain}" / "1.png", np.zeros((8, 8, 3), np.uint8))
+    assert run("verify", "summer2winter-yosemite", "--data-root", tmp_path).exit_code == 0
+    photo = tmp_path / "summer2winter-yosemite" / "testB" / "1.png"
+    photo.write_bytes(b"no picture")
+    done = run("verify", "summer2winter-yosemite", "--data-root", tmp_path)
+    assert (done.exit_code, str(photo) in done.stdout) == (1, True)
+
+
+def test_an_example_of_a_description_is_printed():
+    done = run("example")
+    assert done.exit_code == 0
+    assert done.stdout == EXAMPLE.strip() + "\n"

@@ -77,7 +77,8 @@ def test_a_palette_label_map_is_refused(root):
 
 def test_other_sizes_are_resized_without_new_labels(root):
     folder = root / "deepfashion"
-    save(folder / "test_label" / "person_1.png", label_map().repeat(2, 0).repeat(2, 1))
+    for kind in ("label", "inst"):
+        save(folder / f"test_{kind}" / "person_1.png", label_map().repeat(2, 0).repeat(2, 1))
     save(folder / "test_img" / "person_1.jpg", np.full((512, 512, 3), 90, np.uint8))
     item = open_deepfashion("val", root)[0]
     assert (item.labels == label_map()).all()

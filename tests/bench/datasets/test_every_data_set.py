@@ -1,0 +1,36 @@
+"""What holds for every data set of the table; a new entry is tested without a new line."""
+
+from __future__ import annotations
+
+import pytest
+
+from bench.catalog import UserError, resolve
+from bench.datasets import DATASETS
+from bench.scoring import scoring_of
+from metrics.protocol import PROTOCOLS
+
+SPECS = [resolve("data set", DATASETS, name) for name in DATASETS]
+ON_DISK = [spec for spec in SPECS if not spec.name.startswith("paperdolls")]
+
+
+@pytest.mark.parametrize("spec", SPECS, ids=lambda spec: spec.name)
+def test_every_class_has_a_name_a_colour_and_a_score(spec):
+    assert spec.num_classes == len(spec.palette) == len(set(spec.class_names))
+    assert all(0 <= part < 256 for colour in spec.palette for part in colour)
+    assert len(spec.scored_as) in (0, spec.num_classes)
+    assert spec.dont_care is None or (spec.dont_care >= spec.num_classes - 1 and spec.scored_as[-1] == -1)
+    assert spec.load_size is None or min(spec.load_size) > max(spec.size)
+
+
+@pytest.mark.parametrize("spec", [spec for spec in SPECS if spec.scoring], ids=lambda spec: spec.name)
+def test_the_protocol_knows_who_reads_its_images(spec):
+    assert scoring_of(PROTOCOLS["clean"], spec).segmenter
+
+
+@pytest.mark.parametrize("split", ["train", "val"])
+@pytest.mark.parametrize("spec", ON_DISK, ids=lambda spec: spec.name)
+def test_data_that_is_not_there_is_one_line_that_says_where_it_belongs(spec, split, tmp_path):
+    with pytest.raises(UserError) as caught:
+        spec.open(split, tmp_path)
+    assert "\n" not in str(caught.value)
+    assert spec.name == "folder" or str(tmp_path / spec.name) in str(caught.value)

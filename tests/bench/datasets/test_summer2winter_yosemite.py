@@ -1,0 +1,58 @@
+import numpy as np
+import pytest
+from small_files import photo, save
+
+from bench.batches import collate
+from bench.catalog import UserError
+from bench.datasets._reading import read_image
+from bench.datasets.summer2winter_yosemite import YOSEMITE, open_yosemite
+
+
+@pytest.fixture
+def root(tmp_path):
+    """Five summer photos and two winter ones."""
+    for part in ("train", "test"):
+        for domain, count in (("A", 5), ("B", 2)):
+            for number in range(count):
+                path = tmp_path / "summer2winter-yosemite" / f"{part}{domain}" / f"{domain.lower()}{number}.jpg"
+                save(path, photo(number + 50 * (domain == "B"), (32, 32)))
+    return tmp_path
+
+
+def test_items_are_as_many_as_the_longer_side_and_the_shorter_begins_again(root):
+    data = open_yosemite("val", root)
+    assert [item.key for item in data] == ["a0__b0", "a1__b1", "a2__b0", "a3__b1", "a4__b0"]
+    folder = root / "summer2winter-yosemite"
+    assert (data[3].source == read_image(folder / "testA" / "a3.jpg", (256, 256))).all()
+    assert (data[3].image == read_image(folder / "testB" / "b1.jpg", (256, 256))).all()
+    with pytest.raises(IndexError):
+        data[5]
+
+
+def test_labels_say_nothing(root):
+    item = open_yosemite("train", root)[0]
+    assert (item.labels.shape, np.unique(item.labels).tolist(), np.unique(item.instances).tolist()) == (
+        (256, 256),
+        [0],
+        [1],
+    )
+    assert (YOSEMITE.num_classes, YOSEMITE.scoring) == (1, "")
+
+
+def test_batches_carry_the_photos_to_translate(root):
+    batch = collate(list(open_yosemite("val", root))[:2], 1)
+    assert batch.layout.sources.shape == batch.images.shape == (2, 3, 256, 256)
+    assert not (batch.layout.sources == batch.images).all()
+
+
+def test_any_file_changes_the_fingerprint(root):
+    before = open_yosemite("val", root).fingerprint()
+    assert open_yosemite("train", root).fingerprint() != before
+    save(root / "summer2winter-yosemite" / "testB" / "b1.jpg", photo(99, (32, 32)))
+    assert open_yosemite("val", root).fingerprint() != before
+
+
+def test_a_missing_domain_is_one_clear_error(root):
+    (root / "summer2winter-yosemite" / "testB").rename(root / "elsewhere")
+    with pytest.raises(UserError, match=r"expected .*testA and .*testB; unpack CycleGAN's"):
+        open_yosemite("val", root)
