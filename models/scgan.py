@@ -95,7 +95,7 @@ class ScganGenerator(BlockChain):
         self.config = config
         self.grid = first_grid(config.height, config.width, config.stages)
         self.fc = first_layer(config.stages[0].inputs, self.grid, planes=planes, z_size=config.z_size)
-        self.pyramid_spaital_routing = VectorGenerator(
+        self.pyramid_spaital_routing = VectorGenerator(  # their spelling
             planes,
             config.vector_widths,
             conv=SpectralConv2d if config.vector_spectral else nn.Conv2d,
