@@ -1,11 +1,11 @@
 from __future__ import annotations
 
 import math
+from dataclasses import fields
 
 import pytest
 
 from bench.cells import CellPlan, effective_protocol
-from bench.method_weights import MethodWeights
 from bench.plan import Cell, content_key
 from metrics.protocol import PROTOCOLS
 from models.scgan import SCGAN
@@ -48,16 +48,6 @@ def test_a_key_of_something_without_a_fixed_text_is_refused(value):
 
 @pytest.mark.parametrize(("dataset", "repeats"), [("celebamask-hq", 10), ("ade20k", 1)])
 def test_only_a_network_without_styles_has_its_runs_cut_to_one(dataset, repeats):
-    plan = CellPlan(
-        cell=Cell("scgan", "paper", dataset, "inade2021"),
-        method=SCGAN,
-        config=SCGAN.configs[dataset],
-        weights=MethodWeights(),
-        data=None,
-        dataset=(),
-        fingerprint="",
-        protocol=PROTOCOLS["inade2021"],
-        metrics=(),
-        seed=0,
-    )
+    given = {"cell": Cell("scgan", "paper", dataset, "inade2021"), "method": SCGAN, "protocol": PROTOCOLS["inade2021"]}
+    plan = CellPlan(**{**dict.fromkeys(field.name for field in fields(CellPlan)), **given})
     assert effective_protocol(plan).repeats == repeats
