@@ -15,6 +15,7 @@ from bench.datasets._find import find_dataset
 from bench.datasets.base import Dataset, DatasetSpec
 from bench.method_weights import MethodWeights, find_method_weights
 from bench.plan import Cell, Preset, choose_protocol, content_key
+from bench.reference import Photos, choose_photos
 from bench.scoring import weight_names
 from bench.setting import FeatureNetworks
 from metrics import METRICS
@@ -23,7 +24,7 @@ from metrics.protocol import Protocol, choices_for
 from models.base import MethodSpec
 
 GRID = 32  # pixels; networks of the papers' sizes halve and double their grids five times
-MACHINE_METRICS = ("seconds", "memory")  # depend on the device, which therefore enters their keys
+MACHINE_METRICS = ("seconds", "memory", "energy")  # depend on the device, which therefore enters their keys
 
 
 @dataclass(frozen=True)
@@ -40,6 +41,7 @@ class CellPlan:
     protocol: Protocol
     metrics: tuple[MetricSpec, ...]
     seed: int
+    photos: Photos | None  # None: no metric compares with real ones
 
     @property
     def num_layouts(self) -> int:
@@ -69,7 +71,8 @@ class CellPlan:
                 "choices": choices_for(self.protocol, self.data.scoring),
                 "metric": metric.name,
                 "version": metric.version,
-                "networks": [networks.sha256(name) for name in weight_names(metric.needs, self.protocol, self.data)],
+                "networks": [networks.sha256(name) for name in weight_names(metric, self.protocol, self.data)],
+                "photos": self.photos.fingerprint if self.photos is not None and metric.photos else "",
                 "device": str(networks.device) if metric.name in MACHINE_METRICS else "",
                 "seed": self.seed,
             }
@@ -176,6 +179,9 @@ def plan_cells(wishes: Wishes, data_root: Path | None, weights_root: Path) -> li
             for spec in specs
         ]
         fingerprint = dataset.fingerprint()
+        photos = None
+        if any(metric.photos for metric in metrics):
+            photos = choose_photos(data, protocol.fid, data_root, weights_root, (dataset, fingerprint))
         plans += [
             CellPlan(
                 Cell(spec.name, preset, data.name, protocol.name, limit),
@@ -188,6 +194,7 @@ def plan_cells(wishes: Wishes, data_root: Path | None, weights_root: Path) -> li
                 protocol,
                 metrics,
                 wishes.seed,
+                photos,
             )
             for spec, config, weights in found
         ]

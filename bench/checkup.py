@@ -20,7 +20,8 @@ from bench.devices import choose_device
 from bench.method_weights import find_method_weights
 from bench.plan import Preset, choose_protocol
 from bench.provenance import PACKAGES, package_versions
-from bench.scoring import weight_names
+from bench.reference import find_imported
+from bench.scoring import expanded
 from bench.version import version
 from bench.weight_files import verified
 from metrics import METRICS
@@ -101,16 +102,23 @@ def check_run(
     data_specs = [find_dataset(name, places.data_root) for name in dataset_names]
     for data in data_specs:
         choices = choose_protocol(protocol or default_protocol(data.name), ())
-        yield from _check_data(data, choices, places.data_root)
+        yield from _check_data(data, choices, places)
         for spec in specs:
             yield _check_method(spec, data, places)
         yield from _check_features(data, choices, places.weights_root)
 
 
-def _check_data(data: DatasetSpec, protocol: Protocol, root: Path) -> Iterator[Check]:
+def _check_data(data: DatasetSpec, protocol: Protocol, places: Places) -> Iterator[Check]:
+    root = places.data_root
     yield looked_for(f"data {data.name}", lambda: f"{len(data.open('val', root))} layouts")
     split = protocol.fid.real_split
-    if split != "val":
+    if split == "imported":
+
+        def look() -> str:
+            return f"{find_imported(data.name, protocol.fid.mode, places.weights_root)}, FID's reference"
+
+        yield looked_for(f"statistics {data.name}", look)
+    elif split == "train":
 
         def look() -> str:
             return f"{len(data.open(split, root))} photos, FID's reference in {protocol.name}"
@@ -124,18 +132,18 @@ def _check_method(spec: MethodSpec[Any], data: DatasetSpec, places: Places) -> C
     def look() -> str:
         config_for(spec, data, preset)
         weights = find_method_weights(spec, data.name, preset, places.weights_root, None, untrained=False)
-        return ", ".join(str(path) for _, path in weights.files) or "needs no weights"
+        return ", ".join(str(path) for _, path, _ in weights.files) or "needs no weights"
 
     return looked_for(f"method {spec.name} on {data.name}", look)
 
 
 def _check_features(data: DatasetSpec, protocol: Protocol, root: Path) -> Iterator[Check]:
     specs: list[MetricSpec] = [resolve("metric", METRICS, name) for name in default_metrics(data)]
-    for need in dict.fromkeys(name for spec in specs for name in spec.needs):
-        users = ", ".join(spec.name for spec in specs if need in spec.needs)
+    for need in dict.fromkeys(name for spec in specs for name in spec.weights(protocol)):
+        users = ", ".join(spec.name for spec in specs if need in spec.weights(protocol))
 
         def look(need: str = need, users: str = users) -> str:
-            files = [str(verified(name, root)[0]) for name in weight_names((need,), protocol, data)]
+            files = [str(verified(name, root)[0]) for name in expanded((need,), protocol, data)]
             return f"{', '.join(files)}, for {users}"
 
         yield looked_for("segmenter" if need == "segmenter" else f"features {need}", look)

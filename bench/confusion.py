@@ -34,7 +34,7 @@ class Matrices:
     def read(cls, path: Path) -> Matrices:
         """Read what `bench run` keeps beside a record of `segmentation`."""
         try:
-            with np.load(path, allow_pickle=False) as arrays:
+            with path.open("rb") as file, np.load(file, allow_pickle=False) as arrays:
                 counts, void = (torch.from_numpy(arrays[name]) for name in ("confusion", "void"))
             fits = counts.ndim == 3 and counts.shape[1] == counts.shape[2] and void.shape == counts.shape[:1]
             if not fits or any(array.dtype != torch.int64 or bool((array < 0).any()) for array in (counts, void)):

@@ -22,8 +22,10 @@ from bench.progress import Reporter
 from bench.provenance import collect
 from bench.records import Provenance, Record, RecordStore
 from bench.runner import Pass, SaveImages, chosen_layouts, draw_style
+from bench.scoring import weight_names
 from bench.setting import CellSetting, FeatureNetworks
 from bench.shards import ShardStore
+from bench.trust import UNKNOWN
 from metrics.base import Metric, MetricSpec, Probe
 from models.base import Method
 
@@ -40,6 +42,7 @@ class Outcome:
     reason: str = ""
     counts: Mapping[str, int] = field(default_factory=dict)  # what the values were measured on
     tables: Tables = field(default_factory=dict)  # what is kept beside the record
+    intervals: Mapping[str, tuple[float, float]] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -87,9 +90,16 @@ class Evaluation:
         seconds = time.perf_counter() - clock
         provenance = collect(device_name(self.networks.device), start, seconds, self.batch_size)
         return [
-            (record_of(plan, spec, keys[spec.name], outcomes[spec.name], provenance), outcomes[spec.name].tables)
+            (
+                record_of(plan, spec, keys[spec.name], outcomes[spec.name], provenance, self._networks(plan, spec)),
+                outcomes[spec.name].tables,
+            )
             for spec in specs
         ]
+
+    def _networks(self, plan: CellPlan, spec: MetricSpec) -> dict[str, str]:
+        names = weight_names(spec, plan.protocol, plan.data)
+        return {name: self.networks.described(name) for name in names}
 
     def _outcomes(self, plan: CellPlan, specs: Sequence[MetricSpec], state: str) -> dict[str, Outcome]:
         """Measure; a metric that cannot be has the reason in place of values, and does not take others with it."""
@@ -115,8 +125,7 @@ class Evaluation:
         return CellSetting(
             effective_protocol(plan),
             plan.data,
-            plan.dataset,
-            self.data_root,
+            plan.photos,
             plan.num_layouts,
             self.networks,
             self.cache,
@@ -189,13 +198,26 @@ def _computed(metric: Metric, num_layouts: int) -> Outcome:
     images = "images of each" if metric.view.vary == "image" else "images of every region"
     return Outcome(
         runs,
-        counts={"label maps": len(chosen_layouts(metric.view, num_layouts)), images: metric.view.samples},
+        counts={
+            "label maps": len(chosen_layouts(metric.view, num_layouts)),
+            images: metric.view.samples,
+            **metric.counts(),
+        },
+        intervals=metric.intervals(),
         tables={name: table.numpy() for name, table in metric.tables().items()},
     )
 
 
-def record_of(plan: CellPlan, spec: MetricSpec, key: str, outcome: Outcome, provenance: Provenance) -> Record:
+def record_of(
+    plan: CellPlan,
+    spec: MetricSpec,
+    key: str,
+    outcome: Outcome,
+    provenance: Provenance,
+    networks: Mapping[str, str],
+) -> Record:
     """Make a record: done with values, failed for a reason, or skipped without either."""
+    values = {column: fmean(runs) for column, runs in outcome.runs.items()}
     about: dict[str, Any] = {
         "key": key,
         "cell": plan.cell,
@@ -204,13 +226,16 @@ def record_of(plan: CellPlan, spec: MetricSpec, key: str, outcome: Outcome, prov
         "weights": plan.weights_identity,
         "provenance": provenance,
         "note": plan.method.note,
+        "networks": networks,
+        "doubts": doubts_of(spec, values, networks),
     }
     if outcome.runs:
         return Record(
             status="done",
-            values={column: fmean(values) for column, values in outcome.runs.items()},
+            values=values,
             runs={column: values for column, values in outcome.runs.items() if len(values) > 1},
             counts=outcome.counts,
+            intervals=outcome.intervals,
             **about,
         )
     return Record(
@@ -219,3 +244,13 @@ def record_of(plan: CellPlan, spec: MetricSpec, key: str, outcome: Outcome, prov
         columns=tuple(column.key for column in spec.columns),
         **about,
     )
+
+
+def doubts_of(spec: MetricSpec, values: Mapping[str, float], networks: Mapping[str, str]) -> tuple[str, ...]:
+    """Collect what must be said of a number wherever it is shown."""
+    unknown = (
+        f"Measured with another {name} than the known one: SHA-256 {sha256[:8]}."
+        for name, sha256 in networks.items()
+        if sha256.endswith(f"({UNKNOWN})")
+    )
+    return tuple(filter(None, [*unknown, spec.doubt(values)]))

@@ -8,7 +8,7 @@ import hashlib
 import os
 import shutil
 import uuid
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import BinaryIO
 
@@ -75,12 +75,13 @@ def write_text(path: Path, text: str) -> None:
         file.write(text.encode())
 
 
-def sha256_of(path: Path) -> str:
-    """Hash a file."""
+def sha256_of(path: Path, report: Callable[[int], object] = lambda count: None) -> str:
+    """Hash a file; `report` hears how many bytes every block has."""
     sha = hashlib.sha256()
     with path.open("rb") as file:
         while block := file.read(1 << 20):
             sha.update(block)
+            report(len(block))
     return sha.hexdigest()
 
 

@@ -15,7 +15,8 @@ from bench.catalog import UserError, resolve
 from bench.checkpoints import load_into, read_weights
 from bench.files import sha256_of
 from bench.plan import Preset
-from bench.weight_files import SHIPPED
+from bench.trust import trusted
+from bench.weight_files import SHIPPED, WEIGHT_FILES, method_folder
 from models import METHODS
 from models._blocks.spectral import complete_state, fold_spectral
 from models._recipe import initialise
@@ -30,7 +31,7 @@ BANK = "bank.safetensors"  # its name, beside the weights
 class MethodWeights:
     """Which files fill a method; none where it has nothing to learn or is run untrained."""
 
-    files: tuple[tuple[str, Path], ...] = ()  # network ("" = the whole method) -> file
+    files: tuple[tuple[str, Path, str], ...] = ()  # network ("" = the whole method), its file, the file's SHA-256
     untrained: bool = False
     bank: Path | None = None  # training photos that the method draws from
 
@@ -39,14 +40,18 @@ class MethodWeights:
         """What records and keys say of the weights: hashes, "untrained", or "none"."""
         if self.untrained:
             return UNTRAINED
-        paths = [*(path for _, path in self.files), *([self.bank] if self.bank else [])]
-        return " ".join(map(sha256_of, paths)) or "none"
+        banks = [sha256_of(self.bank)] if self.bank else []
+        return " ".join([*(sha256 for _, _, sha256 in self.files), *banks]) or "none"
 
 
 def find_method_weights(
     spec: MethodSpec[Any], dataset: str, preset: Preset, root: Path, chosen: Path | None, *, untrained: bool
 ) -> MethodWeights:
-    """Look in the one place each kind of weights has; what is missing is said with the way out."""
+    """Look in the one place each kind of weights has; what is missing is said with the way out.
+
+    No author publishes hashes: a file must be what the record of its training says, or what it was at its first use.
+    A file that the user names may be any.
+    """
     if not spec.has_weights:
         return MethodWeights()
     if untrained:
@@ -54,19 +59,13 @@ def find_method_weights(
     if chosen is not None:
         if not chosen.is_file():
             raise UserError(f"{chosen}: no such weight file (--weights {spec.name}=...).")
-        weights = MethodWeights((("", chosen),))
-    elif preset == "tiny":
-        weights = _shipped(spec)
+        weights = MethodWeights((("", chosen, sha256_of(chosen)),))
     else:
-        weights = _of_authors(spec, weights_folder(spec, dataset, root))
+        found = _shipped(spec) if preset == "tiny" else _in_folder(spec, method_folder(spec.name, dataset, root))
+        weights = MethodWeights(tuple((network, path, trusted(path)) for network, path in found.items()))
     if not spec.has_bank:
         return weights
     return replace(weights, bank=find_bank(spec, dataset, weights.files[0][1].parent))
-
-
-def weights_folder(spec: MethodSpec[Any], dataset: str, root: Path) -> Path:
-    """Say where weights of the paper's size belong; deepfashion2 is drawn by the networks of deepfashion."""
-    return root / spec.name / ("deepfashion" if dataset == "deepfashion2" else dataset)
 
 
 def find_bank(spec: MethodSpec[Any], dataset: str, folder: Path) -> Path:
@@ -88,7 +87,7 @@ def open_bank(method: Method[Any], path: Path) -> None:
         raise UserError(f"{path}: not the bank of this network. {error} Gather it anew with `bench bank`.") from error
 
 
-def _shipped(spec: MethodSpec[Any]) -> MethodWeights:
+def _shipped(spec: MethodSpec[Any]) -> dict[str, Path]:
     path = SHIPPED / "paperdolls" / f"{spec.name}.safetensors"
     if not path.is_file() and spec.tiny_recipe is None:
         raise UserError(f"{spec.title} has no weights for the built-in data and cannot be trained; use --untrained.")
@@ -98,26 +97,34 @@ def _shipped(spec: MethodSpec[Any]) -> MethodWeights:
             f"`bench train --method {spec.name} --dataset paperdolls` and give "
             f"--weights {spec.name}=runs/{spec.name}-paperdolls-0/weights.safetensors, or use --untrained."
         )
-    return MethodWeights((("", path),))
+    return {"": path}
 
 
-def _of_authors(spec: MethodSpec[Any], folder: Path) -> MethodWeights:
+def _in_folder(spec: MethodSpec[Any], folder: Path) -> dict[str, Path]:
     own = folder / "weights.safetensors"
     if own.is_file():
-        return MethodWeights((("", own),))
-    found = []
+        return {"": own}
+    found = {}
     for network, names in spec.files.items():
         paths = [folder / name for name in names if (folder / name).is_file()]
         if paths:
-            found.append((network, paths[0]))
-    if {"generator", *spec.files}.intersection(_NEEDED) - dict(found).keys():
+            found[network] = paths[0]
+    if {"generator", *spec.files}.intersection(_NEEDED) - found.keys():
         theirs = " and ".join(" or ".join(spec.files[network]) for network in _NEEDED if spec.files.get(network))
         raise UserError(
             f"{spec.title}: no weights in {folder} (looked for weights.safetensors of `bench train`"
-            f"{f' and {theirs} of the authors' if theirs else '; its authors released none'}). Put one there, name a "
-            f"file with --weights {spec.name}=FILE, or run with --untrained, which every table will say."
+            f"{f' and {theirs} of the authors' if theirs else ''}). {_source(spec.name, folder.name)} Put one there, "
+            f"name a file with --weights {spec.name}=FILE, or run with --untrained, which every table will say."
         )
-    return MethodWeights(tuple(found))
+    return found
+
+
+def _source(method: str, dataset: str) -> str:
+    """Say where the authors' files are, if they released any."""
+    released = [weights for name, weights in WEIGHT_FILES.items() if name.startswith(f"{method}/{dataset}/")]
+    if not released:
+        return f"Nobody released any for {dataset}."
+    return f"The authors' are here: {released[0].click or released[0].url}."
 
 
 def build_method(spec: MethodSpec[Any], config: object, weights: MethodWeights, device: torch.device) -> Method[Any]:
@@ -125,7 +132,7 @@ def build_method(spec: MethodSpec[Any], config: object, weights: MethodWeights, 
     method: Method[Any] = spec.build(config)
     if weights.untrained:
         initialise(method, 1.0, stream("untrained", spec.name))
-    for network, path in weights.files:
+    for network, path, _ in weights.files:
         part: nn.Module = method.get_submodule(network) if network else method
         state = read_weights(path)
         try:

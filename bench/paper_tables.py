@@ -104,7 +104,7 @@ class PaperTable:
         record = self.measured(row, dataset, column)
         if printed.rounding and record is not None:
             ours = printed.rounded(record.values[column.key], column.decimals)
-        note = _joined(ROUNDING[printed.rounding], printed.note)
+        note = _joined(measured.note, _joined(ROUNDING[printed.rounding], printed.note))
         return Number(digits(float(ours - printed.number), column.decimals, "+"), note=note)
 
     def _notes(self, values: Values, rows: Sequence[Row]) -> tuple[str, ...]:
@@ -166,7 +166,7 @@ def _measured_lines(paper: PaperTable) -> list[list[str]]:
     for place in paper.places():
         number = paper.number(*place[:3])
         mean, spread = exact(paper.measured(*place[:3]), place[2].key) if number.text else ("", "")
-        lines.append([*_start(paper.table, place), mean, spread, number.note])
+        lines.append([*_start(paper.table, place), mean, spread, "" if number.text else number.note])
     return lines
 
 

@@ -7,7 +7,6 @@ numbers in the tensors, so networks are built on torch's meta device where they 
 
 from __future__ import annotations
 
-import statistics
 import time
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -29,7 +28,7 @@ from bench.provenance import collect
 from bench.records import Record
 from metrics import METRICS
 from metrics.base import MetricSpec
-from metrics.complexity import Macs, Memory, Parameters, Run, Seconds
+from metrics.complexity import Energy, Macs, Memory, Parameters, Run, Seconds
 from models.base import Layout, Method, MethodSpec
 from models.inade import InstanceNoiseNorm
 
@@ -119,25 +118,38 @@ def count(plan: CostPlan) -> tuple[str, Values]:
         return "cpu", _count(plan, torch.device("cpu"))
 
 
-def clock(plan: CostPlan, device: torch.device, repeats: int) -> Values:
-    """Measure the time of one image, the median of `repeats` measurements, and on a GPU its memory."""
+def clock(plan: CostPlan, metrics: Sequence[str], device: torch.device, rounds: int) -> Values:
+    """Measure those of time, memory and energy that are among the metrics, in float32 without TF32."""
+    probes = {"seconds": Seconds(rounds), "memory": Memory(), "energy": Energy()}
     method, run = _drawing(plan, device)
-    seconds = statistics.median(Seconds().measure(method.generator, run)["seconds"] for _ in range(repeats))
-    memory = Memory().measure(method.generator, run)
-    return {"seconds": {"seconds": seconds, "fps": 1 / seconds}, **({"memory": memory} if memory else {})}
+    with torch.backends.cudnn.flags(enabled=True, benchmark=False, allow_tf32=False):
+        values = {name: probe.measure(method.generator, run) for name, probe in probes.items() if name in metrics}
+    if seconds := values.get("seconds"):
+        seconds["fps"] = 1 / seconds["seconds"]
+    return values
+
+
+def _conditions(device: torch.device) -> str:
+    """Say what times depend on besides the device."""
+    if device.type != "cuda":
+        return f"float32, threads: {torch.get_num_threads()}"
+    cudnn = torch.backends.cudnn.version()  # type: ignore[no-untyped-call]
+    libraries = f"CUDA {torch.version.cuda}, cuDNN {cudnn}"
+    return f"float32, TF32 off, cudnn.benchmark off, channels_last, {libraries}, clocks as found"
 
 
 def measure(
-    plan: CostPlan, metrics: Sequence[str], device: torch.device, device_name: str, repeats: int
+    plan: CostPlan, metrics: Sequence[str], device: torch.device, device_name: str, rounds: int
 ) -> list[Record]:
     """Measure these metrics and make their records."""
     start, began = datetime.now(timezone.utc), time.perf_counter()
-    where, values = device_name, Values()
+    where, precision, values = device_name, "float32", Values()
     if {"params", "macs"} & set(metrics):
         where, values = count(plan)
     if set(MACHINE_METRICS) & set(metrics):
-        where, values = device_name, {**values, **clock(plan, device, repeats)}
-    provenance = collect(where, start, time.perf_counter() - began, 1)
+        where, precision = device_name, _conditions(device)
+        values |= clock(plan, metrics, device, rounds)
+    provenance = collect(where, start, time.perf_counter() - began, 1, precision)
     return [
         Record(
             key=plan.key(metric, device_name),
@@ -150,6 +162,7 @@ def measure(
             values=values[metric],
             counts=plan.sizes,
             note=plan.spec.note,
+            doubts=tuple(filter(None, [_metric(metric).doubt(values[metric])])),
         )
         for metric in metrics
     ]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import math
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any, Literal, get_args
@@ -51,13 +51,17 @@ class Record:
     columns: tuple[str, ...] = ()  # the column keys that stay blank, where there are no values
     counts: Mapping[str, int] = field(default_factory=dict)  # what was measured: {"layouts": 500, "images": 5000}
     note: str = ""  # shown below every table that shows the record
+    intervals: Mapping[str, tuple[float, float]] = field(default_factory=dict)  # column key -> 95 % of the mean
+    networks: Mapping[str, str] = field(default_factory=dict)  # that looked at images -> hash, and who vouches for it
+    doubts: tuple[str, ...] = ()  # shown beside the number in every table
 
     def __post_init__(self) -> None:
         if self.status not in get_args(Status):
             raise ValueError(f"status '{self.status}' is none of {', '.join(get_args(Status))}")
         if bool(self.values) != (self.status == "done") or bool(self.reason) == (self.status == "done"):
             raise ValueError(f"a '{self.status}' record has {'values' if self.status == 'done' else 'a reason'} only")
-        for column, values in {**{key: [value] for key, value in self.values.items()}, **self.runs}.items():
+        numbers: list[tuple[str, Sequence[float]]] = [(column, [value]) for column, value in self.values.items()]
+        for column, values in (*numbers, *self.runs.items(), *self.intervals.items()):
             if not all(math.isfinite(value) for value in values):
                 raise ValueError(f"{self.metric} of {self.cell.title}: {column} is not a finite number")
 
@@ -76,7 +80,9 @@ class Record:
         if not isinstance(fields, dict) or not {"cell", "provenance"} <= fields.keys():
             raise ValueError("it holds no cell and provenance")
         cell, provenance = Cell(**fields.pop("cell")), Provenance(**fields.pop("provenance"))
-        return cls(cell=cell, provenance=provenance, columns=tuple(fields.pop("columns")), **fields)
+        columns, doubts = tuple(fields.pop("columns")), tuple(fields.pop("doubts", ()))
+        intervals = {column: (low, high) for column, (low, high) in fields.pop("intervals", {}).items()}
+        return cls(cell=cell, provenance=provenance, columns=columns, doubts=doubts, intervals=intervals, **fields)
 
 
 class RecordStore:

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
 from bench.catalog import UserError
 from bench.datasets.base import DatasetSpec
+from metrics.base import MetricSpec
 from metrics.protocol import LabelSize, Protocol, Reduction
 
 UPERNET_SIZES: Mapping[str, tuple[int, ...]] = {"five": (300, 375, 450, 525, 600), "450": (450,), "256": (256,)}
@@ -52,7 +53,7 @@ def _deepfashion(protocol: Protocol) -> Scoring:
         raise UserError(
             f"{protocol.name} reads DeepFashion with CIHP_PGN, a TensorFlow program that is not run here: write the "
             "images with --save-images, let CIHP_PGN read them, and score its label maps with `bench confusion FOLDER "
-            "--classes cihp`; or use the suite's UNet with --set deepfashion.network=unet."
+            "--dataset deepfashion --classes cihp`; or use the suite's UNet with --set deepfashion.network=unet."
         )
     return Scoring("deepfashion_unet", ("deepfashion_unet",), "drawn")
 
@@ -79,8 +80,13 @@ def scoring_of(protocol: Protocol, data: DatasetSpec, segmenter: str | None = No
     return _GROUPS[data.scoring](protocol)
 
 
-def weight_names(needs: tuple[str, ...], protocol: Protocol, data: DatasetSpec) -> tuple[str, ...]:
+def weight_names(metric: MetricSpec, protocol: Protocol, data: DatasetSpec) -> tuple[str, ...]:
     """Name the weight files of a metric, those of the segmenter that the protocol chooses included."""
+    return expanded(metric.weights(protocol), protocol, data)
+
+
+def expanded(needs: Sequence[str], protocol: Protocol, data: DatasetSpec) -> tuple[str, ...]:
+    """Put the files of the protocol's segmenter in the place of "segmenter"."""
     names: list[str] = []
     for name in needs:
         names += scoring_of(protocol, data).weights if name == "segmenter" else (name,)

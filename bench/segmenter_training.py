@@ -113,14 +113,14 @@ class SegmenterTraining:
     def _train_step(self, images: Tensor, labels: Tensor) -> float:
         scores = self.network.logits(images.to(self.device, memory_format=torch.channels_last))
         loss = F.cross_entropy(scores, self._rows[labels.to(self.device)], ignore_index=-1)
-        self.adam.zero_grad()
-        torch.autograd.backward(loss)
-        self.adam.step()
         value = float(loss.detach())
         if not math.isfinite(value):
             raise UserError(
                 f"Step {self.step + 1}: the loss is not finite, so training on {self.dataset.name} stopped."
             )
+        self.adam.zero_grad()
+        torch.autograd.backward(loss)
+        self.adam.step()
         return value
 
     @cached_property

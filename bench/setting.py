@@ -2,31 +2,28 @@
 
 from __future__ import annotations
 
-import zipfile
 from collections.abc import Callable, Sequence
-from contextlib import closing
 from dataclasses import dataclass, field
-from itertools import islice
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any
 
 import torch
+from torch import Tensor
 
-from bench.batches import collate
 from bench.catalog import UserError, resolve
-from bench.datasets.base import Dataset, DatasetSpec
-from bench.files import whole_file
-from bench.plan import content_key
+from bench.datasets.base import DatasetSpec
+from bench.moment_files import read_moments
 from bench.progress import Reporter
+from bench.reference import Photos, PhotoStatistics, features_of
 from bench.scoring import Scoring, scoring_of
-from bench.weight_files import verified
-from bench.workers import done_ahead
+from bench.weight_files import verified, voucher
 from metrics._alexnet import AlexNet
-from metrics._inception import FIDInception
+from metrics._inception import load_inception
 from metrics._paperdolls import PaperdollsFeatures
+from metrics._resize import WAYS
 from metrics.base import Extractor, Reading, Segmenter
-from metrics.moments import Moments
-from metrics.protocol import Protocol
+from metrics.moments import Gaussian
+from metrics.protocol import FidMode, Protocol
 from segmenters import SEGMENTERS
 
 
@@ -40,11 +37,21 @@ class FeatureNetworks:
     _loaded: dict[str, Any] = field(default_factory=dict)
     _hashes: dict[str, str] = field(default_factory=dict)
 
+    def __post_init__(self) -> None:
+        # GPUs would round the inputs of convolutions to 10 bits, which moves features by 1e-3.
+        torch.backends.cudnn.allow_tf32 = False
+        torch.backends.cuda.matmul.allow_tf32 = False
+
     def sha256(self, weights: str) -> str:
         """Hash of a weight file, checked."""
         if weights not in self._hashes:
             self._hashes[weights] = verified(weights, self.weights_root, allow_unknown=self.allow_unknown)[1]
         return self._hashes[weights]
+
+    def described(self, weights: str) -> str:
+        """Hash of a weight file, and who vouches for it, as records say it."""
+        sha256 = self.sha256(weights)
+        return f"{sha256} ({voucher(weights, self.weights_root, sha256)})"
 
     def _load(self, key: str, weights: Sequence[str], read: Callable[..., torch.nn.Module]) -> Any:  # noqa: ANN401
         if key not in self._loaded:
@@ -56,11 +63,12 @@ class FeatureNetworks:
                 raise UserError(str(error)) from error
         return self._loaded[key]
 
-    def extractor(self, name: str, mode: Literal["pytorch_fid", "clean"]) -> Extractor:
-        """Load a feature network; `mode` is FID's resize and concerns Inception only."""
-        if name == "inception":
+    def extractor(self, name: str, mode: FidMode) -> Extractor:
+        """Load a feature network; `mode` is FID's and concerns "inception" only."""
+        if name in ("inception", "torchvision"):
+            way: FidMode = "torchvision" if name == "torchvision" else mode
             network: Extractor = self._load(
-                f"inception {mode}", ["inception_fid"], lambda path: FIDInception.from_file(path, mode)
+                f"inception {way}", [WAYS[way].weights], lambda path: load_inception(path, way)
             )
         elif name == "alexnet":
             network = self._load("alexnet", ["alexnet"], AlexNet.from_file)
@@ -82,8 +90,7 @@ class CellSetting:
 
     protocol: Protocol
     spec: DatasetSpec
-    dataset: Dataset
-    data_root: Path | None
+    photos: Photos | None  # None: no metric compares with real ones
     num_layouts: int
     networks: FeatureNetworks
     cache: Path
@@ -114,44 +121,36 @@ class CellSetting:
             )
         return Reading(network, scored_as, scoring.labels, scoring.reduction)
 
-    def reference(self, name: str) -> Moments:
-        """Moments of the real images' features, cached under a hash of everything that determines them."""
-        choices = self.protocol.fid
-        real = self.spec.open(choices.real_split, self.data_root)
-        count = min(len(real), choices.reference_limit or len(real))
-        extractor = self.extractor(name)
-        weights = {"inception": "inception_fid", "alexnet": "alexnet"}.get(name, "paperdolls_features")
-        key = content_key(
-            {
-                "data": real.fingerprint(),
-                "count": count,
-                "network": name,
-                "weights": self.networks.sha256(weights),
-                "mode": choices.mode,
-                "version": 1,
-            }
-        )
-        path = self.cache / f"reference-{key}.npz"
-        try:
-            with path.open("rb") as file:
-                return Moments.load(file)
-        except (OSError, ValueError, KeyError, EOFError, zipfile.BadZipFile):  # absent or damaged
-            moments = self._moments(real, count, extractor)
-        with whole_file(path) as file:
-            moments.save(file)
-        return moments
+    def reference(self, name: str) -> Gaussian:
+        """Mean and covariance of the real photos' features."""
+        photos = self._photos()
+        if photos.imported is None:
+            return self._statistics(photos, name).gaussian()
+        if name != "inception":
+            raise UserError(f"Imported statistics are of Inception's features, and not of {name}'s.")
+        return read_moments(photos.imported)
 
-    @torch.inference_mode()
-    def _moments(self, real: Dataset, count: int, extractor: Extractor, step: int = 16) -> Moments:
-        self.reporter.stage(f"{self.spec.name}: features of {count} real images", count)
-        total: Moments | None = None
-        with closing(done_ahead(map(real.loader, range(count)), self.num_workers)) as items:
-            while batch := list(islice(items, step)):
-                moments = Moments.of(extractor(collate(batch, self.num_classes).images.to(self.device)))
-                total = moments if total is None else total + moments
-                self.reporter.advance(len(batch))
-        if total is None:
+    def photo_features(self, name: str) -> Tensor:
+        """The real photos' features themselves, [M, D] float32."""
+        photos = self._photos()
+        if photos.imported is not None:
             raise UserError(
-                f"{self.spec.name}: the {self.protocol.fid.real_split} split has no photos to compare with."
+                f"{photos.imported} has the mean and covariance that FID needs, and not the features that KID, "
+                "precision and recall need; leave these out of --metrics, or set fid.real_split to val or train."
             )
-        return total
+        return self._statistics(photos, name).features()
+
+    def _photos(self) -> Photos:
+        if self.photos is None:
+            raise ValueError("A metric compares with photos, and its MetricSpec does not say so (photos=True).")
+        return self.photos
+
+    def _statistics(self, photos: Photos, name: str) -> PhotoStatistics:
+        extractor, mode = self.extractor(name), self.protocol.fid.mode
+        weights, way = (WAYS[mode].weights, mode) if name == "inception" else ("paperdolls_features", "")
+        key = photos.key(name, self.networks.sha256(weights), way)
+        return PhotoStatistics(
+            self.cache / f"reference-{key}.npz",
+            photos.count,
+            lambda: features_of(photos, extractor, self.device, self.reporter, self.num_workers),
+        )

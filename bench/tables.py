@@ -51,17 +51,25 @@ def free_table(
 
 
 def free_csv(records: Sequence[Record], columns: Sequence[Column], titles: Mapping[str, str]) -> str:
-    """Write the same table tidily: per method (and data set) one line, per number its mean and `_std`, unrounded."""
+    """Write the same table tidily: per method (and data set) one line, per number its mean and `_std`, unrounded.
+
+    Behind them, the ends of the 95 % interval (`_low`, `_high`) of the numbers that have one.
+    """
     present = [column.key for column in columns if any(record.fills(column.key) for record in records)]
-    heads = ["method", "preset", "dataset", "limit", "protocol", "weights"]
-    lines: list[list[object]] = [[*heads, *(head for key in present for head in (key, f"{key}_std"))]]
+    bounded = [key for key in present if any(key in record.intervals for record in records)]
+    heads: list[object] = ["method", "preset", "dataset", "limit", "protocol", "weights"]
+    heads += [head for key in present for head in (key, f"{key}_std")]
+    heads += [head for key in bounded for head in (f"{key}_low", f"{key}_high")]
+    lines = [heads]
     for place in dict.fromkeys((record.cell.data, record.cell.protocol) for record in records):
         for variant in _variants(records, titles):
             found = [newest(_matching(records, variant, place, key)) for key in present]
             about = next((record for record in found if record is not None), None)
             if about is None:
                 continue
-            numbers = [text for record, key in zip(found, present, strict=True) for text in exact(record, key)]
+            by_key = dict(zip(present, found, strict=True))
+            numbers = [text for key, record in by_key.items() for text in exact(record, key)]
+            numbers += [text for key in bounded for text in _bounds(by_key[key], key)]
             cell = about.cell
             weights = "untrained" if any(r is not None and r.weights == "untrained" for r in found) else about.weights
             lines.append([*variant, cell.dataset, cell.limit or "", cell.protocol, weights, *numbers])
@@ -83,6 +91,13 @@ def exact(record: Record | None, key: str) -> tuple[str, str]:
     return repr(float(record.values[key])), repr(statistics.stdev(runs)) if len(runs) > 1 else ""
 
 
+def _bounds(record: Record | None, key: str) -> tuple[str, str]:
+    if record is None or key not in record.intervals:
+        return "", ""
+    low, high = record.intervals[key]
+    return repr(low), repr(high)
+
+
 def newest(records: Iterable[Record]) -> Record | None:
     """Choose among records of the same number: the highest metric version, then the latest."""
     return max(records, key=lambda record: (record.version, record.provenance.start, record.key), default=None)
@@ -96,7 +111,7 @@ def entry_of(record: Record | None, column: Column) -> Number:
         return Number(note=f"{record.status}: {record.reason}")
     runs = record.runs.get(column.key, [])
     spread = digits(statistics.stdev(runs), column.decimals) if len(runs) > 1 else ""
-    return Number(digits(record.values[column.key], column.decimals), spread)
+    return Number(digits(record.values[column.key], column.decimals), spread, note=" ".join(record.doubts))
 
 
 def row_notes(records: Iterable[Record]) -> tuple[str, ...]:

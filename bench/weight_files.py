@@ -1,21 +1,36 @@
-"""Every weight file the suite can use: where it comes from, what it must hash to, and where it lies on this machine."""
+"""Every weight file the suite can use: where it comes from, what it must hash to, and where it lies on this machine.
+
+What is known of the files is data, `weights/files.toml`; its head says what the fields mean.
+"""
 
 from __future__ import annotations
 
-import hashlib
-import http.client
-import json
+import importlib.util
 import os
-import urllib.request
-from collections.abc import Callable, Iterator
+import sys
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from bench.catalog import UserError, check_name
-from bench.files import sha256_of, whole_file
+from bench.downloads import Report, discard, download, finish
+from bench.files import sha256_of
+from bench.trust import check_start, expected_hash, mismatch, remember, vouched_by, way_back
+
+if sys.version_info >= (3, 11):
+    import tomllib
+else:
+    import tomli as tomllib
 
 SHIPPED = Path(__file__).parent / "weights"
-_HUB = "https://download.pytorch.org/models"
+KINDS = {
+    "features": "Feature networks",
+    "segmenters": "Segmenters",
+    "methods": "Networks of the methods, released by their authors",
+    "images": "Released images",
+    "other": "What no cell of the papers' tables needs",
+}
 
 
 @dataclass(frozen=True)
@@ -23,70 +38,89 @@ class WeightFile:
     """One file and how to trust it."""
 
     name: str
-    file: str  # below the weights folder; for a shipped file below bench/weights
+    place: str  # below the weights folder, or below the package that it ships with; a folder ends with "/"
+    kind: str
     use: str
-    sha256: str | None  # None: nobody has published one
+    origin: str
     licence: str
-    url: str | None = None  # None: cannot be fetched by a program
-    shipped: bool = False
+    sha256: str | None = None  # None: nobody has published one
+    megabytes: float | None = None
+    inside: str = ""  # what it is called where it comes from
+    also: tuple[str, ...] = ()  # other names that it may have in its folder
+    url: str | None = None  # a direct link
+    click: str | None = None  # where a person must click
+    command: str | None = None  # what makes it
+    ships_with: str | None = None  # a package
+    executable: bool = False
+    note: str = ""
 
     def path(self, root: Path) -> Path:
         """Say where the file lies or should lie."""
-        return (SHIPPED if self.shipped else root) / self.file
+        path = (root if self.ships_with is None else _package_folder(self.ships_with)) / self.place
+        return next((other for name in self.also if (other := path.with_name(name)).exists()), path)
 
     def state(self, root: Path) -> str:
         """Say whether it is on disk, and how big."""
         path = self.path(root)
+        if self.place.endswith("/"):
+            return "there" if path.is_dir() and any(path.iterdir()) else "missing"
         if not path.is_file():
             return "missing"
-        return f"{'shipped, ' if self.shipped else ''}{path.stat().st_size / 1e6:.1f} MB"
+        return f"{'shipped, ' if self.ships_with else ''}{size_text(path.stat().st_size / 1e6)}"
+
+    def way(self, root: Path) -> str:
+        """Say how to get it."""
+        path = self.path(root)
+        if self.ships_with:
+            return f"It belongs to the package {self.ships_with}; install that again."
+        if self.command:
+            return f"Make it with `{self.command}`."
+        if self.url:
+            return f"Get it with `bench weights fetch {self.name}`, or put it there by hand from {self.url}."
+        inside = f", there {self.inside}" if self.inside else ""
+        return f"No program can fetch it: get it by hand from {self.click}{inside}, and put it at {path}."
 
 
-def _feature(name: str, file: str, use: str, sha256: str, licence: str, url: str) -> WeightFile:
-    return WeightFile(name, f"features/{file}", use, sha256, licence, url)
+def size_text(megabytes: float) -> str:
+    """Write a size for people."""
+    return f"{megabytes:.1f} MB" if megabytes >= 0.1 else f"{1000 * megabytes:.0f} kB"
 
 
-def _built_in(name: str, file: str, use: str) -> WeightFile:
-    return WeightFile(name, f"paperdolls/{file}", use, None, "Apache-2.0", shipped=True)
+def _package_folder(package: str) -> Path:
+    spec = importlib.util.find_spec(package)  # imports nothing
+    return Path(spec.origin).parent if spec is not None and spec.origin else Path(package)
 
 
-_LICENCE_HUB = "torchvision; terms of the training data (ImageNet) may apply"
-WEIGHT_FILES: dict[str, WeightFile] = {
-    weights.name: weights
-    for weights in (
-        _feature(
-            "inception_fid",
-            "pt_inception-2015-12-05-6726825d.pth",
-            "FID",
-            "6726825d0af5f729cebd5821db510b11b1cfad8faad88a03f1befd49fb9129b2",
-            "Apache-2.0",
-            "https://github.com/mseitzer/pytorch-fid/releases/download/fid_weights/pt_inception-2015-12-05-6726825d.pth",
-        ),
-        _feature(
-            "alexnet",
-            "alexnet-owt-7be5be79.pth",
-            "LPIPS, mCSD, mOCD, mISD, mOID",
-            "7be5be791159472b1fbf3c69796f7cb30dca7ad8466c2df70058c37116cdee02",
-            _LICENCE_HUB,
-            f"{_HUB}/alexnet-owt-7be5be79.pth",
-        ),
-        _feature(
-            "vgg19",
-            "vgg19-dcbb9e9d.pth",
-            "perceptual loss in training",
-            "dcbb9e9dad569fff7a846263a77324fc34978fea2bfb039c012d710e1776ae44",
-            _LICENCE_HUB,
-            f"{_HUB}/vgg19-dcbb9e9d.pth",
-        ),
-        _built_in("paperdolls_features", "features.safetensors", "FID-pd, LPIPS-pd and region diversity on paperdolls"),
-        _built_in("paperdolls_segmenter", "segmenter.safetensors", "mIoU-pd and accuracy on paperdolls"),
-    )
-}
+def _read(path: Path) -> Iterator[WeightFile]:
+    with path.open("rb") as file:
+        releases = tomllib.load(file)["release"]
+    for release in releases:
+        shared = {key: value for key, value in release.items() if key != "file"}
+        for one in release["file"]:
+            yield _weight_file({**shared, **one})
+
+
+def _weight_file(entry: Mapping[str, Any]) -> WeightFile:
+    """Fill what a file leaves open: its name is its place; the use of a method's file is in its place, too."""
+    place = entry["place"]
+    use = " on ".join(place.split("/")[:2])
+    known = {"name": place, "use": use, **entry, "also": tuple(entry.get("also", ()))}
+    if "url" in entry:
+        known["url"] = entry["url"] + entry.get("inside", place.rpartition("/")[2])
+    return WeightFile(**known)
+
+
+WEIGHT_FILES: dict[str, WeightFile] = {weights.name: weights for weights in _read(SHIPPED / "files.toml")}
 
 
 def default_root() -> Path:
     """The folder for weights that are not shipped: $BENCH_WEIGHTS or ./weights."""
     return Path(os.environ.get("BENCH_WEIGHTS", "weights"))
+
+
+def method_folder(method: str, dataset: str, root: Path) -> Path:
+    """Say where weights of the paper's size belong; deepfashion2 is drawn by the networks of deepfashion."""
+    return root / method / ("deepfashion" if dataset == "deepfashion2" else dataset)
 
 
 def find(name: str, root: Path) -> Path:
@@ -96,73 +130,95 @@ def find(name: str, root: Path) -> Path:
     path = weights.path(root)
     if path.is_file():
         return path
-    if weights.shipped:
-        raise UserError(f"{path}: this file belongs to the installation and is missing; install the suite again.")
     raise UserError(
-        f"{weights.use} needs {path.name}, expected at {path}. Get it with `bench weights fetch {name}`, or put it "
-        f"there by hand from {weights.url}. On paperdolls the built-in metrics (names ending in -pd) need no download."
+        f"{name} (for {weights.use}) is expected at {path}. {weights.way(root)} "
+        "On paperdolls the built-in metrics (names ending in -pd) need no download."
     )
 
 
 def verified(name: str, root: Path, *, allow_unknown: bool = False) -> tuple[Path, str]:
-    """Find a weight file and check its hash; returns path and hash."""
-    path, expected = find(name, root), WEIGHT_FILES[name].sha256
-    sha256 = sha256_of(path)
-    if expected is not None and sha256 != expected and not allow_unknown:
-        raise UserError(
-            f"{path}: its SHA-256 starts with {sha256[:8]}, expected {expected[:8]}. Delete it and run "
-            f"`bench weights fetch {name}`, or accept another file with --allow-unknown-weights."
-        )
+    """Find a weight file and check its hash; returns path and hash.
+
+    Where nobody has said what the hash must be, `allow_unknown` makes this the first use, which later ones must match.
+    """
+    path, weights = find(name, root), WEIGHT_FILES[name]
+    sha256, expected = sha256_of(path), expected_hash(path, weights.sha256)
+    if expected is None:
+        if not allow_unknown:
+            raise UserError(
+                f"{path}: nobody has published the SHA-256 of this file, so it may be any. Yours is {sha256}. If you "
+                f"trust where it came from ({weights.origin}), run `bench weights fetch {name}` or give "
+                "--allow-unknown-weights once: the hash is kept, and later uses must match it."
+            )
+        check_start(path)
+        remember(path, sha256)
+    elif sha256 != expected.sha256 and (weights.executable or not allow_unknown):
+        raise UserError(f"{mismatch(path, sha256, expected)} {_way_out(weights, path, root)}")
     return path, sha256
 
 
-def recorded_hash(path: Path) -> str | None:
-    """Read the hash from the record that the suite's own trainings write beside their weights; None without one."""
-    record = path.with_suffix(".json")
-    if not record.is_file():
-        return None
-    try:
-        return str(json.loads(record.read_text(encoding="utf-8"))["sha256"])
-    except (ValueError, KeyError, TypeError) as error:
-        raise UserError(f"{record}: not the record of a weight file ({error!r}); delete it or train again.") from error
+def _way_out(weights: WeightFile, path: Path, root: Path) -> str:
+    if weights.executable:
+        return f"It holds code, so no other file is accepted. Delete it. {weights.way(root)}"
+    expected = expected_hash(path, weights.sha256)
+    if expected is None or expected.source == "published":
+        return f"Delete it, or accept another file with --allow-unknown-weights. {weights.way(root)}"
+    return f"{way_back(path, expected)} --allow-unknown-weights accepts it for one run."
 
 
-def fetch(name: str, root: Path, report: Callable[[int, int], None]) -> Path:
-    """Download a file unless the right one is there; check its hash while it comes, and only then give it its name.
+def voucher(name: str, root: Path, sha256: str) -> str:
+    """Say who vouches for a file of this hash, or "unknown"."""
+    weights = WEIGHT_FILES[name]
+    return vouched_by(weights.path(root), sha256, weights.sha256)
+
+
+# Fetching
+
+
+@dataclass(frozen=True)
+class Fetched:
+    """A file that is there, and whether its hash was taken on trust just now."""
+
+    path: Path
+    sha256: str
+    first_use: bool
+
+
+def fetch(name: str, root: Path, report: Report) -> Fetched:
+    """Download a file unless the right one is there; without a published hash, what is there is trusted from now on.
 
     `report` hears of every block: its bytes, and those of the whole file (0 where the server does not say).
     """
     check_name("weight file", WEIGHT_FILES, name)
     weights = WEIGHT_FILES[name]
     path = weights.path(root)
+    expected = expected_hash(path, weights.sha256)
+    sha256 = sha256_of(path) if path.is_file() else None
+    if sha256 is not None and (expected is None or expected.sha256 == sha256):
+        return _kept(path, sha256, first_use=expected is None)
     if weights.url is None:
-        raise UserError(f"{name} cannot be fetched: it is shipped with the suite ({path}).")
-    if path.is_file() and sha256_of(path) == weights.sha256:
-        return path
-    sha = hashlib.sha256()
-    with whole_file(path) as file:
-        for block, total in _download(weights.url, path):
-            sha.update(block)
-            file.write(block)
-            report(len(block), total)
-        if sha.hexdigest() != weights.sha256:
-            raise UserError(
-                f"{weights.url} sent another file than expected: SHA-256 {sha.hexdigest()}, expected {weights.sha256}. "
-                f"Nothing was kept; try again, or put the right file at {path}."
-            )
-    return path
-
-
-def _download(url: str, path: Path) -> Iterator[tuple[bytes, int]]:
-    """Yield blocks, each with the size of the whole file."""
-    received = 0
+        wrong = mismatch(path, sha256, expected) if sha256 and expected else f"{name} cannot be fetched."
+        raise UserError(f"{wrong} {weights.way(root)}")
+    part = path.with_name(f"{path.name}.part")
+    download(weights.url, part, report)
+    sha256 = sha256_of(part)
+    if expected is not None and sha256 != expected.sha256:
+        discard(part)
+        raise UserError(
+            f"{weights.url} sent another file than expected: SHA-256 {sha256}, expected {expected.sha256} "
+            f"({expected.source}). Nothing was kept; try again, or put the right file at {path}."
+        )
     try:
-        with urllib.request.urlopen(url, timeout=30) as source:
-            total = int(source.headers.get("Content-Length", 0))
-            while block := source.read(1 << 18):
-                received += len(block)
-                yield block, total
-        if received < total:
-            raise ConnectionError(f"the connection ended after {received} of {total} bytes")
-    except (OSError, http.client.HTTPException) as error:
-        raise UserError(f"Cannot fetch {url} ({error}). Download it elsewhere and put it at {path}.") from error
+        check_start(part, path)
+    except UserError:
+        discard(part)
+        raise
+    finish(part, path)
+    return _kept(path, sha256, first_use=expected is None)
+
+
+def _kept(path: Path, sha256: str, *, first_use: bool) -> Fetched:
+    if first_use:
+        check_start(path)
+        remember(path, sha256)
+    return Fetched(path, sha256, first_use)

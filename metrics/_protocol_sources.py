@@ -30,6 +30,12 @@ _MASK: Sources = {
         "inferred",
     ),
 }
+# What most papers of the family do not print is measured as torch-fidelity and the prdc package do.
+_NO_SCORES: Sources = {
+    "inception_score.network": ("the paper prints no IS; the classifier that torch-fidelity uses, behind FID", "ours"),
+    "inception_score.splits": ("the paper prints no IS; as torch-fidelity", "ours"),
+    "prdc.neighbours": ("the paper prints no precision or recall; as Naeem et al., ICML 2020", "ours"),
+}
 _ALL_PHOTOS: Sources = {"fid.reference_limit": ("all photos of the split", "assumed")}
 
 _OFFICIAL: Sources = {
@@ -66,12 +72,14 @@ SOURCES: dict[str, Sources] = {
         "repeats": ("the method draws one image per label map", "inferred"),
         **_NOISE,
         "fid.mode": (
-            "the authors name pytorch-fid; before 2019-05-27 it had torchvision's ImageNet weights, "
-            "which would explain 71.8 on Cityscapes where users get 63",
+            "the authors name pytorch-fid, which had torchvision's ImageNet weights until 2019-05-27, after the paper; "
+            "alternatives: torchvision_imagenet (until 2019-02-16), pytorch_fid (with it users get 63 on Cityscapes, "
+            "the paper 71.8)",
             "inferred",
         ),
         "fid.real_split": ("results are reported on the validation set", "stated"),
         **_ALL_PHOTOS,
+        **_NO_SCORES,
         **_NO_LPIPS,
         **_NO_REGIONS,
         **_OFFICIAL,
@@ -98,6 +106,7 @@ SOURCES: dict[str, Sources] = {
         "fid.mode": ("the authors: a pytorch-fid newer than SPADE's", "stated"),
         "fid.real_split": ("not stated; the validation set, as in SPADE", "assumed"),
         **_ALL_PHOTOS,
+        **_NO_SCORES,
         "lpips.quantity": ("LPIPS between images of one label map, higher is better", "stated"),
         "lpips.layouts": ("n = 100, read as 100 label maps as in BicycleGAN, which the paper follows", "inferred"),
         "lpips.groups": ("20 codes per label map give m = 19 pairs, as in BicycleGAN", "inferred"),
@@ -129,6 +138,7 @@ SOURCES: dict[str, Sources] = {
         "fid.mode": ("the released script is pytorch-fid after 2019-05-27", "released code"),
         "fid.real_split": ("the release holds statistics of the training splits", "released code"),
         "fid.reference_limit": ("the released statistics are of the training splits", "assumed"),
+        **_NO_SCORES,
         "lpips.quantity": ("LPIPS between images of one label map, higher is better", "stated"),
         "lpips.layouts": ("the whole validation set (section 8)", "stated"),
         "lpips.groups": ("10 groups, each the validation set drawn once (section 8)", "stated"),
@@ -164,6 +174,12 @@ SOURCES: dict[str, Sources] = {
         ),
         "fid.real_split": ("the table says validation sets", "stated"),
         **_ALL_PHOTOS,
+        "inception_score.network": (
+            "the released script; which resize to 299 is not said, and a TensorFlow twin of it is there as well",
+            "released code",
+        ),
+        "inception_score.splits": ("the script's default", "released code"),
+        "prdc.neighbours": _NO_SCORES["prdc.neighbours"],
         "lpips.quantity": ("LPIPS between image and photo, lower is better", "stated"),
         "lpips.layouts": ("the whole validation set", "assumed"),
         "lpips.groups": ("only for diversity, which the paper does not print; as inade2021", "ours"),
@@ -190,6 +206,9 @@ SOURCES: dict[str, Sources] = {
         "fid.mode": ("clean-fid's antialiased resize", "ours"),
         "fid.real_split": ("the photos of the drawn label maps; small sets raise FID, so state N", "ours"),
         "fid.reference_limit": ("all photos of the split", "ours"),
+        "inception_score.network": ("the images meet one network, whose mode is FID's", "ours"),
+        "inception_score.splits": ("as torch-fidelity", "ours"),
+        "prdc.neighbours": ("as Naeem et al., ICML 2020", "ours"),
         "lpips.quantity": ("as inade2021", "ours"),
         "lpips.layouts": ("as inade2021", "ours"),
         "lpips.groups": ("as inade2021", "ours"),
@@ -211,6 +230,9 @@ SOURCES: dict[str, Sources] = {
         "fid.mode": ("as inade2021; FID-pd uses the built-in network at the drawn size", "ours"),
         "fid.real_split": ("as inade2021", "ours"),
         "fid.reference_limit": ("enough that the bias of FID-pd, about 1/N, is small", "ours"),
+        "inception_score.network": ("the images meet one network, whose mode is FID's", "ours"),
+        "inception_score.splits": ("as torch-fidelity", "ours"),
+        "prdc.neighbours": ("as Naeem et al., ICML 2020", "ours"),
         "lpips.quantity": ("as inade2021", "ours"),
         "lpips.layouts": ("as inade2021", "ours"),
         "lpips.groups": ("equal to repeats, so that the images are shared", "ours"),

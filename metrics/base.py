@@ -11,7 +11,7 @@ from typing import Any, Literal, TypeVar
 import torch
 from torch import Tensor, nn
 
-from metrics.moments import Moments
+from metrics.moments import Gaussian
 from metrics.protocol import LabelSize, Protocol, Reduction
 
 T = TypeVar("T")
@@ -103,13 +103,17 @@ class Setting(typing.Protocol):
     device: torch.device
 
     def extractor(self, name: str) -> Extractor:
-        """A feature network ("inception", "alexnet", "paperdolls"), the same object for every metric that asks.
+        """A feature network ("inception", "torchvision", "alexnet", "paperdolls"), the same for every metric that asks.
 
-        Called, the first and the last give the features [M, D] of FID; the last two are also a PerceptualNetwork.
+        Called, "inception" (in the mode of FID), "torchvision" (Inception in the mode of that name) and "paperdolls"
+        give the features [M, D] of FID; "alexnet" and "paperdolls" are a PerceptualNetwork.
         """
 
-    def reference(self, name: str) -> Moments:
-        """Moments of that network's features over the real images of the split that the protocol names."""
+    def reference(self, name: str) -> Gaussian:
+        """Mean and covariance of that network's features over the real images that the protocol names."""
+
+    def photo_features(self, name: str) -> Tensor:
+        """Those features themselves, [M, D] float32."""
 
     def reading(self, segmenter: str | None = None) -> Reading:
         """How the protocol reads this data set's images; `segmenter` names the one of the built-in data instead."""
@@ -133,6 +137,14 @@ class Metric(ABC):
     @abstractmethod
     def compute(self) -> dict[str, list[float]]:
         """Column key -> its value in every run (one value where runs do not apply)."""
+
+    def intervals(self) -> dict[str, tuple[float, float]]:
+        """Column key -> 95 % interval of its mean over runs, for the columns where one is defined."""
+        return {}
+
+    def counts(self) -> dict[str, int]:
+        """Say what was measured on, besides label maps and images of each."""
+        return {}
 
     def state(self) -> dict[str, Tensor]:
         """Everything `compute` needs."""
@@ -164,5 +176,12 @@ class MetricSpec:
     version: int  # raise it whenever a number may move
     columns: tuple[Column, ...]
     build: Callable[[Setting], Metric | Probe]
-    needs: tuple[str, ...] = ()  # weight files of feature networks; "segmenter" = those that the protocol names
+    # Weight files of networks, or which ones a protocol asks for; "segmenter" = those that it names for the data set.
+    needs: tuple[str, ...] | Callable[[Protocol], tuple[str, ...]] = ()
     of_constant: float | None = None  # the value, by definition, of a method that draws one image per layout
+    photos: bool = False  # compares with the real images of `fid.real_split`, which therefore enter the record's key
+    doubt: Callable[[Mapping[str, float]], str] = lambda values: ""  # what must be said of these values; "": nothing
+
+    def weights(self, protocol: Protocol) -> tuple[str, ...]:
+        """Name the weight files of the feature networks."""
+        return self.needs(protocol) if callable(self.needs) else self.needs

@@ -1,12 +1,12 @@
-"""What a generator costs: parameters, multiply-adds, seconds and memory."""
+"""What a generator costs: parameters, multiply-adds, seconds, memory and energy."""
 
 from __future__ import annotations
 
+import importlib
 import itertools
-import logging
 import statistics
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 
 import torch
 from torch import Tensor, nn
@@ -15,7 +15,6 @@ from torch.utils.flop_counter import FlopCounterMode
 from metrics.base import Column, MetricSpec, Probe
 
 Run = Callable[[], object]  # draws one image
-log = logging.getLogger(__name__)
 
 
 class Parameters(Probe):
@@ -60,16 +59,30 @@ def _paper_macs(layer: nn.Conv2d | nn.ConvTranspose2d | nn.Linear | nn.LeakyReLU
 
 
 class Seconds(Probe):
-    """Time the drawing of one image, batch 1, inputs in place: the median after a warm-up."""
+    """Time the drawing of one image, batch 1, inputs in place, after a warm-up."""
+
+    def __init__(self, rounds: int = 1) -> None:
+        self.rounds = rounds  # of 100 calls on a GPU, of 5 elsewhere
 
     def measure(self, network: nn.Module, run: Run) -> dict[str, float]:
-        """Use events on a GPU, the wall clock elsewhere."""
+        """Return median, 10th and 90th percentile of all calls; on a CPU also the share of it that the process had.
+
+        A GPU is timed by its own events, everything else by the wall clock.
+        """
         with torch.inference_mode():
-            times = _cuda_times(run) if _device(network).type == "cuda" else _cpu_times(run)
-        return {"seconds": statistics.median(times)}
+            device = _device(network).type
+            if device == "cuda":
+                times, share = _cuda_times(run, 100 * self.rounds), {}
+            else:
+                synchronize = torch.mps.synchronize if device == "mps" else lambda: None
+                times, cpu = _wall_times(run, 5 * self.rounds, synchronize)
+                share = {"cpu_share": cpu / sum(times)} if device == "cpu" else {}
+        tenths = statistics.quantiles(times, n=10, method="inclusive")
+        spread = {"seconds_p10": tenths[0], "seconds_p90": tenths[-1]}
+        return {"seconds": statistics.median(times), **spread, "calls": len(times), **share}
 
 
-def _cuda_times(run: Run, warm_up: int = 10, repeats: int = 100) -> list[float]:
+def _cuda_times(run: Run, repeats: int, warm_up: int = 10) -> list[float]:
     for _ in range(warm_up):
         run()
     marks = [torch.cuda.Event(enable_timing=True) for _ in range(repeats + 1)]  # type: ignore[no-untyped-call]
@@ -81,39 +94,98 @@ def _cuda_times(run: Run, warm_up: int = 10, repeats: int = 100) -> list[float]:
     return [start.elapsed_time(end) / 1000 for start, end in itertools.pairwise(marks)]  # from milliseconds
 
 
-def _cpu_times(run: Run, warm_up: int = 2, repeats: int = 5) -> list[float]:
+def _wall_times(run: Run, repeats: int, synchronize: Callable[[], None], warm_up: int = 2) -> tuple[list[float], float]:
+    """Return also the CPU time of this thread in the same span; with several threads it is the one that waits."""
     for _ in range(warm_up):
         run()
-    times = []
-    cpu = time.process_time()
+    times, cpu = [], 0.0
+    synchronize()
     for _ in range(repeats):
-        start = time.perf_counter()
+        start, cpu_start = time.perf_counter(), time.thread_time()
         run()
+        synchronize()
+        cpu += time.thread_time() - cpu_start
         times.append(time.perf_counter() - start)
-    share = (time.process_time() - cpu) / sum(times)
-    if share < 0.95:
-        log.warning("The process had the CPU for %.0f %% of the timed span: others use this machine.", 100 * share)
-    return times
+    return times, cpu
+
+
+def _doubt_time(values: Mapping[str, float]) -> str:
+    """Mark times of a machine that others used: the process waited for more than 5 % of them."""
+    share = values.get("cpu_share", 1.0)
+    return (
+        f"Timed while others used the machine: the process had the CPU {share:.0%} of the time." if share < 0.95 else ""
+    )
 
 
 class Memory(Probe):
     """Find the peak of a GPU's memory while one image is drawn: the network and all that is alive with it."""
 
     def measure(self, network: nn.Module, run: Run) -> dict[str, float]:
-        """Return MB, or nothing on a CPU, where no counter tells this call from the rest of the process."""
+        """Return MB, or nothing on a CPU, where no counter tells this call from the rest of the process.
+
+        `memory_mb` is the network and what the call needs beside it, which is `memory_beside_mb`; `memory_reserved_mb`
+        is what torch took from the device for everything it holds.
+        """
         device = _device(network)
         if device.type != "cuda":
             return {}
         with torch.inference_mode():
             run()  # let libraries set up their workspaces
             torch.cuda.synchronize(device)
+            torch.cuda.empty_cache()  # what an earlier network left
             torch.cuda.reset_peak_memory_stats(device)
             before = torch.cuda.memory_allocated(device)
             run()
             torch.cuda.synchronize(device)
+        beside = torch.cuda.max_memory_allocated(device) - before
         tensors = (*network.parameters(), *network.buffers())
         own = sum(tensor.numel() * tensor.element_size() for tensor in tensors)
-        return {"memory_mb": (torch.cuda.max_memory_allocated(device) - before + own) / 1e6}
+        return {
+            "memory_mb": (own + beside) / 1e6,
+            "memory_beside_mb": beside / 1e6,
+            "memory_reserved_mb": torch.cuda.max_memory_reserved(device) / 1e6,
+        }
+
+
+class Energy(Probe):
+    """Read the energy that a GPU spends on one image from its own counter; idle power and other users are in it."""
+
+    def measure(self, network: nn.Module, run: Run) -> dict[str, float]:
+        """Return joules, or nothing where no counter is at hand."""
+        counter = energy_counter(_device(network))
+        if counter is None:
+            return {}
+        with torch.inference_mode():
+            return {"joules": _joules(run, counter, torch.cuda.synchronize)}
+
+
+def energy_counter(device: torch.device) -> Callable[[], int] | None:
+    """Find the counter of millijoules; None on a CPU, without the package of NVML, or on a GPU that has none."""
+    if device.type != "cuda":
+        return None
+    try:
+        nvml = importlib.import_module("pynvml")  # of nvidia-ml-py, which the suite does not ask for
+    except ImportError:
+        return None
+    try:
+        nvml.nvmlInit()
+        handle = nvml.nvmlDeviceGetHandleByUUID(f"GPU-{torch.cuda.get_device_properties(device).uuid}")
+        nvml.nvmlDeviceGetTotalEnergyConsumption(handle)
+    except nvml.NVMLError:
+        return None
+    return lambda: int(nvml.nvmlDeviceGetTotalEnergyConsumption(handle))
+
+
+def _joules(run: Run, counter: Callable[[], int], synchronize: Callable[[], None], span: float = 5.0) -> float:
+    """Draw for `span` seconds, long against the counter's steps, and divide by the number of images."""
+    run()
+    synchronize()
+    first, start, calls = counter(), time.perf_counter(), 0
+    while time.perf_counter() - start < span:
+        run()
+        synchronize()
+        calls += 1
+    return (counter() - first) / 1000 / calls
 
 
 def _device(network: nn.Module) -> torch.device:
@@ -127,5 +199,17 @@ MACS = MetricSpec(
     (Column("gmacs", "MACs", "lower", 2, "G"), Column("gmacs_paper", "FLOPs (INADE paper)", "lower", 2, "G")),
     lambda _: Macs(),
 )
-SECONDS = MetricSpec("seconds", 1, (Column("seconds", "Time", "lower", 4, "s"),), lambda _: Seconds())
-MEMORY = MetricSpec("memory", 1, (Column("memory_mb", "Memory", "lower", 0, "MB"),), lambda _: Memory())
+SECONDS = MetricSpec(
+    "seconds",
+    2,  # 1 had no percentiles
+    (Column("seconds", "Time", "lower", 4, "s"),),
+    lambda _: Seconds(),
+    doubt=_doubt_time,
+)
+MEMORY = MetricSpec(
+    "memory",
+    2,  # 1 had no parts
+    (Column("memory_mb", "Memory", "lower", 0, "MB"),),
+    lambda _: Memory(),
+)
+ENERGY = MetricSpec("energy", 1, (Column("joules", "Energy", "lower", 2, "J"),), lambda _: Energy())

@@ -5,10 +5,13 @@ Papers print both as "LPIPS"; the first is better when higher, the second when l
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import cast
 
 import torch
+from torch import Tensor
 
+from metrics._intervals import bootstrap
 from metrics._pairs import choose_pairs
 from metrics._perceptual import PerceptualNetwork, squared_distance
 from metrics.base import Column, Metric, MetricSpec, Samples, Setting, View
@@ -18,59 +21,79 @@ from metrics.protocol import LpipsChoices
 class LpipsDiversity(Metric):
     """Average the distance of images i and j over all label maps, for every pair of draws (i, j) of the protocol."""
 
-    def __init__(self, column: str, network: PerceptualNetwork, choices: LpipsChoices) -> None:
+    def __init__(self, column: str, network: PerceptualNetwork, choices: LpipsChoices, layouts: int) -> None:
         super().__init__(View("image", choices.groups, choices.layouts))
         self.column = column
         self.network = network
         self.pairs = choose_pairs(choices.pairs, choices.groups)
         self.add_sum("distance", len(self.pairs))
-        self.add_sum("layouts")
+        self.add_sum("of_layout", layouts)
+        self.add_sum("seen", layouts)
 
     def update(self, samples: Samples) -> None:
         """Add the distances of every label map's pairs."""
         embedded = samples.per_layout(self.network.embed_of(samples.once(self.network.stages)))  # [N, K, E]
         distances = torch.stack([squared_distance(embedded[:, i], embedded[:, j]) for i, j in self.pairs])  # [P, N]
-        self.sums["distance"] += distances.cpu().double().sum(1)
-        self.sums["layouts"] += len(embedded)
+        distances = distances.cpu().double()
+        self.sums["distance"] += distances.sum(1)
+        self.sums["of_layout"].index_add_(0, samples.index.cpu(), distances.mean(0))
+        self.sums["seen"][samples.index.cpu()] += 1
 
     def compute(self) -> dict[str, list[float]]:
         """Return one score per pair."""
-        return {self.column: (self.sums["distance"] / self.sums["layouts"]).tolist()}
+        return {self.column: (self.sums["distance"] / self.sums["seen"].sum()).tolist()}
+
+    def intervals(self) -> dict[str, tuple[float, float]]:
+        """Resample the label maps."""
+        return _over_layouts(self.column, self.sums)
 
 
 class LpipsToPhoto(Metric):
     """Average the distance to the real photo over the data set, for every noise run."""
 
-    def __init__(self, network: PerceptualNetwork, runs: int) -> None:
+    def __init__(self, network: PerceptualNetwork, runs: int, layouts: int) -> None:
         super().__init__(View("image", runs))
         self.network = network
         self.add_sum("distance", runs)
-        self.add_sum("layouts")
+        self.add_sum("of_layout", layouts)
+        self.add_sum("seen", layouts)
 
     def update(self, samples: Samples) -> None:
         """Add the distance of every image to its layout's photo."""
         embedded = samples.per_layout(self.network.embed_of(samples.once(self.network.stages)))  # [N, R, E]
         photos = self.network.embed(samples.real)[:, None]  # [N, 1, E]
-        self.sums["distance"] += squared_distance(embedded, photos).cpu().double().sum(0)
-        self.sums["layouts"] += len(photos)
+        distances = squared_distance(embedded, photos).cpu().double()  # [N, R]
+        self.sums["distance"] += distances.sum(0)
+        self.sums["of_layout"].index_add_(0, samples.index.cpu(), distances.mean(1))
+        self.sums["seen"][samples.index.cpu()] += 1
 
     def compute(self) -> dict[str, list[float]]:
         """Return one mean per run."""
-        return {"lpips_photo": (self.sums["distance"] / self.sums["layouts"]).tolist()}
+        return {"lpips_photo": (self.sums["distance"] / self.sums["seen"].sum()).tolist()}
+
+    def intervals(self) -> dict[str, tuple[float, float]]:
+        """Resample the label maps."""
+        return _over_layouts("lpips_photo", self.sums)
+
+
+def _over_layouts(column: str, sums: Mapping[str, Tensor]) -> dict[str, tuple[float, float]]:
+    seen = sums["seen"] > 0
+    return {column: bootstrap(sums["of_layout"][seen])} if seen.sum() > 1 else {}
 
 
 def _to_photo(setting: Setting) -> LpipsToPhoto:
-    return LpipsToPhoto(cast(PerceptualNetwork, setting.extractor("alexnet")), setting.protocol.repeats)
+    network = cast(PerceptualNetwork, setting.extractor("alexnet"))
+    return LpipsToPhoto(network, setting.protocol.repeats, setting.num_layouts)
 
 
 def _alexnet(setting: Setting) -> LpipsDiversity:
     network = cast(PerceptualNetwork, setting.extractor("alexnet"))
-    return LpipsDiversity("lpips", network, setting.protocol.lpips)
+    return LpipsDiversity("lpips", network, setting.protocol.lpips, setting.num_layouts)
 
 
 def _paperdolls(setting: Setting) -> LpipsDiversity:
     network = cast(PerceptualNetwork, setting.extractor("paperdolls"))
-    return LpipsDiversity("lpips_pd", network, setting.protocol.lpips)
+    return LpipsDiversity("lpips_pd", network, setting.protocol.lpips, setting.num_layouts)
 
 
 LPIPS = MetricSpec("lpips", 1, (Column("lpips", "LPIPS", "higher", 4),), _alexnet, needs=("alexnet",), of_constant=0.0)

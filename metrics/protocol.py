@@ -18,15 +18,32 @@ from metrics._protocol_sources import SOURCES, Certainty
 PairRule = Literal["all", "consecutive", "random10", "random19"]
 Reduction = Literal["nan_union", "all_classes", "gt_present"]
 LabelSize = Literal["drawn", "stored"]  # label maps resized as the networks saw them, or as their files hold them
+# Weights, resize and range of FID's Inception; metrics/_resize.py says what each one is.
+FidMode = Literal["pytorch_fid", "clean", "legacy_pytorch", "legacy_tensorflow", "torchvision", "torchvision_imagenet"]
 
 
 @dataclass(frozen=True)
 class FidChoices:
     """How FID is measured."""
 
-    mode: Literal["pytorch_fid", "clean"] = "pytorch_fid"  # resize to 299 bilinear as it is, or bicubic with antialias
-    real_split: Literal["train", "val"] = "val"  # whose photos are the reference
+    mode: FidMode = "pytorch_fid"
+    real_split: Literal["train", "val", "imported"] = "val"  # whose photos are the reference; imported: a file's
     reference_limit: int | None = None  # how many of them; None = all
+
+
+@dataclass(frozen=True)
+class InceptionScoreChoices:
+    """How the Inception Score is measured."""
+
+    network: Literal["fid", "torchvision"] = "fid"  # the classifier behind FID's features, or torchvision's of ImageNet
+    splits: int = 10  # scores over so many parts of the images are averaged
+
+
+@dataclass(frozen=True)
+class PrdcChoices:
+    """How precision, recall, density and coverage are measured."""
+
+    neighbours: int = 5  # an image reaches as far as the so-manyth nearest of its own kind
 
 
 @dataclass(frozen=True)
@@ -111,6 +128,8 @@ class Protocol:
     repeats: int = 1  # runs with other noise; one value each
     style: Literal["noise", "photo"] = "noise"  # photo: methods that can read a style take it from the real photo
     fid: FidChoices = field(default_factory=FidChoices)
+    inception_score: InceptionScoreChoices = field(default_factory=InceptionScoreChoices)
+    prdc: PrdcChoices = field(default_factory=PrdcChoices)
     lpips: LpipsChoices = field(default_factory=LpipsChoices)
     region: RegionChoices = field(default_factory=RegionChoices)
     segmentation: SegmentationChoices = field(default_factory=SegmentationChoices)
@@ -138,6 +157,7 @@ PROTOCOLS: dict[str, Protocol] = {
     for protocol in (
         Protocol(
             "spade2019",
+            fid=FidChoices(mode="torchvision"),
             segmentation=SegmentationChoices(accuracy="all"),
             cityscapes=CityscapesChoices(labels="stored"),
             ade20k=Ade20kChoices(network="upernet_bgr", sizes="450"),
@@ -153,6 +173,7 @@ PROTOCOLS: dict[str, Protocol] = {
         Protocol(
             "scgan2021",
             style="photo",
+            inception_score=InceptionScoreChoices(network="torchvision", splits=1),
             lpips=LpipsChoices(quantity="to_photo"),
             segmentation=SegmentationChoices(accuracy="all"),
         ),

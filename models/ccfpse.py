@@ -217,7 +217,7 @@ CCFPSE = MethodSpec(
     ),
     recipes={**dict.fromkeys(_CONFIGS, _RECIPE), "coco-stuff": replace(_RECIPE, decay_epochs=0)},
     tiny_recipe=replace(TINY_RECIPE, discriminator="fpse", kl=0.1),
-    note="Styles are drawn from the prior; the authors' test script reads them from the photos that are to be drawn.",
+    note="The authors' test script reads styles from the photos that are to be drawn.",
     files={
         "generator": ("200_net_G.pth", "100_net_G.pth", "latest_net_G.pth"),
         "encoder": ("200_net_E.pth", "100_net_E.pth", "latest_net_E.pth"),

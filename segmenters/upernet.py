@@ -163,12 +163,11 @@ def check_channels(encoder: Encoder, channels: Channels, path: Path) -> None:
     deviation = 255 * sum(RGB_DEVIATION) / 3
     expected = _variance_of_responses(encoder.conv1.weight) * (1 if channels == "rgb" else deviation**2)
     excess = float((encoder.bn1.state_dict()["running_var"] / expected).log().median())
-    if abs(excess) > math.log(deviation):
-        expects = "standardised RGB" if excess < 0 else "BGR from 0 to 255"
-        right = "ade20k-resnet101-upernet" if channels == "rgb" else "baseline-resnet101-upernet"
+    if (excess if channels == "rgb" else -excess) > math.log(deviation):
+        theirs, right = ("BGR from 0 to 255", "ade20k") if channels == "rgb" else ("standardised RGB", "baseline")
         raise ValueError(
-            f"{path}: this encoder was trained on {expects}, not on what channels='{channels}' gives it, and would "
-            f"score badly without a word; expected the files of the folder {right}."
+            f"{path}: this encoder was trained on {theirs}, not on what channels='{channels}' gives it, and would "
+            f"score badly without a word; expected the files of the folder {right}-resnet101-upernet."
         )
 
 

@@ -1,4 +1,4 @@
-"""`bench data`: data sets, prepared, verified and shown."""
+"""`bench data`: data sets, prepared, verified, shown, and summed up for FID."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import json
 from contextlib import closing
 from dataclasses import asdict
 from pathlib import Path
-from typing import cast
+from typing import TYPE_CHECKING, cast
 
 import rich_click as click
 
@@ -17,12 +17,25 @@ from bench.datasets._find import find_dataset
 from bench.datasets._folders import folder_of
 from bench.datasets.base import Dataset, Split
 from bench.datasets.folder import EXAMPLE
-from bench.options import POSITIVE, data_root_option, debug_option, json_option, num_workers_option
+from bench.options import (
+    POSITIVE,
+    data_root_option,
+    debug_option,
+    device_option,
+    json_option,
+    num_workers_option,
+    out_option,
+    weights_root_option,
+)
 from bench.pictures import Photo, grid, paint_labels, save_png
+from bench.plan import choose_protocol
 from bench.preparation import PREPARATIONS
-from bench.progress import progress_bar
+from bench.progress import Reporter, progress_bar
 from bench.verification import Finding, Report, inspections, summed_up
 from bench.workers import done_ahead
+
+if TYPE_CHECKING:
+    from metrics.moments import Gaussian
 
 split_option = click.option(
     "--split", type=click.Choice(["train", "val"]), default="val", show_default=True, help="Which items."
@@ -139,6 +152,85 @@ def show(name: str, output: Path, items: int, split: str, data_root: Path) -> No
     spec = find_dataset(name, data_root)
     save_png(output, _sheet(spec.open(cast(Split, split), data_root), items))
     click.echo(output)
+
+
+@command.command()
+@click.argument("name", metavar="NAME")
+@click.option("--protocol", help="Whose fid.* choices count [default: mini on paperdolls, else inade2021].")
+@click.option("--set", "settings", multiple=True, help="Change one, e.g. fid.real_split=val or fid.mode=clean.")
+@click.option("--export", "target", type=click.Path(path_type=Path), help="Write an npz, or a folder with two npy.")
+@click.option(
+    "--import", "source", type=click.Path(exists=True, path_type=Path), help="Take over such a file or folder."
+)
+@click.option("--count", type=POSITIVE, help="With --import: of how many photos it is, if the file does not say.")
+@data_root_option
+@weights_root_option
+@click.option("--allow-unknown-weights", is_flag=True, help="Accept a feature network with another hash.")
+@device_option
+@num_workers_option
+@out_option("results")
+@debug_option
+def reference(
+    name: str,
+    protocol: str | None,
+    settings: tuple[str, ...],
+    target: Path | None,
+    source: Path | None,
+    count: int | None,
+    data_root: Path,
+    weights_root: Path,
+    allow_unknown_weights: bool,
+    device: str,
+    num_workers: int,
+    out: Path,
+) -> None:
+    """Compute, export or import what FID compares with: mean and covariance of the real photos' features.
+
+    They are computed once and kept in OUT/cache. An exported or imported npz holds `mu` and `sigma`, as pytorch-fid and
+    clean-fid read and write them; a folder holds INADE's m.npy and s.npy. What is imported serves FID where
+    `bench run` is told --set fid.real_split=imported.
+
+    Printed are the mean of the mean vector, its length and first two numbers. INADE's statistics of the training
+    splits (mode pytorch_fid) have these; photos that were resized as theirs come close:
+
+    \b
+    ade20k         0.292905781  14.22635257  0.64063391 0.39515715
+    celebamask-hq  0.268667843  15.55275095  0.38533632 0.15271552
+    cityscapes     0.338188577  18.53270152  0.22553551 0.47794456
+    coco-stuff     0.311984187  14.53316975  0.45890761 0.33109755
+    deepfashion    0.274579696  15.30182158  0.32314858 0.14151327
+
+    Example: bench data reference deepfashion --export deepfashion.npz
+    """
+    from bench.cells import default_protocol, is_built_in  # torch, only now that there is something to do
+    from bench.devices import choose_device
+    from bench.moment_files import read_moments, write_moments
+    from bench.reference import choose_photos, import_moments
+    from bench.setting import CellSetting, FeatureNetworks
+
+    spec = find_dataset(name, data_root)
+    choices = choose_protocol(protocol or default_protocol(spec.name), settings)
+    if source is not None:
+        place = import_moments(source, count, name, choices.fid.mode, weights_root)
+        click.echo(f"{place}\n{_shown(read_moments(place))}")
+        return
+    networks = FeatureNetworks(weights_root, choose_device(device), allow_unknown_weights)
+    photos = choose_photos(spec, choices.fid, data_root, weights_root)
+    with progress_bar() as progress:
+        setting = CellSetting(choices, spec, photos, 0, networks, out / "cache", Reporter(progress), num_workers)
+        network = "paperdolls" if is_built_in(name) else "inception"
+        gaussian = setting.reference(network)
+        setting.reporter.finish()
+    if target is not None:
+        write_moments(target, gaussian)
+    mode = f", mode {choices.fid.mode}" if network == "inception" else ""
+    click.echo(f"{photos.title}, {network}{mode}\n{_shown(gaussian)}")
+
+
+def _shown(gaussian: Gaussian) -> str:
+    photos = "photos of unknown number" if gaussian.count is None else f"{gaussian.count} photos"
+    first = " ".join(f"{value:.8f}" for value in gaussian.mean[:2])
+    return f"{photos}: {gaussian.mean.mean():.9f}  {gaussian.mean.norm():.8f}  {first}"
 
 
 def _sheet(dataset: Dataset, count: int, across: int = 4) -> Photo:

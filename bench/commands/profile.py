@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import io
 import json
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -24,22 +24,30 @@ from bench.plan import Preset
 from bench.profiling import CostPlan, measure, plan_costs
 from bench.progress import progress_bar
 from bench.records import Record, RecordStore
+from metrics.complexity import energy_counter
 from models.base import MethodSpec
 
 HEADS = {  # key -> head, decimals
     "params_m": ("Parameters (M)", 2),
     "params_with_encoder_m": ("with encoder (M)", 2),
-    "gmacs": ("MACs (G)", 2),
-    "gmacs_paper": ("MACs, INADE paper's rule (G)", 2),
+    "gmacs": ("macs (G)", 2),
+    "gmacs_paper": ("macs_paper (G)", 2),
     "gmacs_einsum": ("INADE's einsums (G)", 2),
-    "gflops": ("FLOPs (G)", 2),
+    "gflops": ("flops (G)", 2),
     "seconds": ("Time (s)", 4),
+    "seconds_p10": ("10 % below", 4),
+    "seconds_p90": ("10 % above", 4),
+    "calls": ("calls", 0),
     "memory_mb": ("Memory (MB)", 0),
+    "memory_beside_mb": ("beside the network", 0),
+    "memory_reserved_mb": ("reserved", 0),
+    "joules": ("Energy (J)", 2),
 }
 NOTES = """\
-One image of a fixed layout. Parameters are the generator's, then with its encoder. MACs are all multiply-adds that run.
-The INADE paper's rule is thop 0.0.31's: biases count, functions do not, transposed convolutions by their output.
-INADE's einsums are what its authors' form of the modulation adds, by formula; here it is a look-up."""
+One image of a fixed layout. Parameters are the generator's, then with its encoder. macs are all multiply-adds that run,
+flops twice as many. macs_paper, the INADE paper's, follow thop 0.0.31: biases count, functions do not, transposed
+convolutions by their output. INADE's einsums are what its authors' form of the modulation adds, by formula; here it is
+a look-up."""
 
 
 @click.command()
@@ -59,13 +67,14 @@ INADE's einsums are what its authors' form of the modulation adds, by formula; h
     help="Comma list of data sets, or all; they decide sizes and classes, and no file of them is read.",
 )
 @click.option("--preset", type=click.Choice(["tiny", "paper"]), help="Network sizes [default: tiny on paperdolls].")
-@click.option("--time", "timed", is_flag=True, help="Also measure time, and memory on a GPU.")
+@click.option("--time", "timed", is_flag=True, help="Also measure time; on a GPU also memory and energy.")
 @click.option(
     "--repeats",
+    "rounds",
     type=POSITIVE,
     default=1,
     show_default=True,
-    help="Time measurements whose median counts; each draws 5 images on a CPU, 100 on a GPU.",
+    help="Rounds of timed calls, each of 5 images on a CPU and 100 on a GPU.",
 )
 @click.option("--fresh", is_flag=True, help="Measure again what is already on record.")
 @click.option("--csv", "csv_wanted", is_flag=True, help="Print CSV on standard output instead of a table.")
@@ -79,7 +88,7 @@ def command(
     dataset_names: tuple[str, ...],
     preset: Preset | None,
     timed: bool,
-    repeats: int,
+    rounds: int,
     fresh: bool,
     csv_wanted: bool,
     out: Path,
@@ -91,6 +100,19 @@ def command(
     No weights and no data are needed: networks are untrained and see a layout that is the same everywhere. Records go
     to OUT/records, and `bench table` shows them; what is on record is not measured again. A method without a network
     for a data set is skipped.
+
+    Parameters: trainable numbers, shared ones once; running statistics and spectral norm's vectors are none. Rule macs:
+    every multiply-add that runs, functions too, by torch's counter. Rule flops: twice macs. Rule macs_paper: what the
+    INADE paper prints as FLOPs (thop 0.0.31: layers only, biases count, leaky ReLU counts one per number, transposed
+    convolutions by their output); set it beside printed numbers only and rank by macs. Norms, other activations and
+    resizing count nothing.
+
+    Time: from label map to image, style and copies to the device not in it, spectral norm folded into the weights,
+    float32 without TF32. After a warm-up (10 calls on a GPU, 2 elsewhere) every call is timed, on a GPU by its events;
+    the median, the 10th and 90th percentile and the number of calls are kept. A time on a CPU that the process had for
+    less than 95 % of it is marked (*): others used the machine. Memory: the peak of one call by torch's counters, with
+    the network, and without; what torch reserved; blank on a CPU, which has no such counter. Energy: a GPU's own
+    counter over 5 seconds, where the package nvidia-ml-py is installed; else blank.
 
     Example: bench profile --methods spade,inade --dataset deepfashion,ade20k
     """
@@ -107,8 +129,9 @@ def command(
         "macs",
         *(["seconds"] if timed else []),
         *(["memory"] if timed and where.type == "cuda" else []),
+        *(["energy"] if timed and energy_counter(where) else []),
     ]
-    rows = _profiled(plans, metrics, RecordStore(out / "records"), where, repeats, fresh)
+    rows = _profiled(plans, metrics, RecordStore(out / "records"), where, rounds, fresh)
     click.echo(json.dumps(rows, indent=1) if as_json else as_csv(rows).rstrip() if csv_wanted else _table(rows))
 
 
@@ -117,7 +140,7 @@ def _profiled(
     metrics: Sequence[str],
     store: RecordStore,
     device: torch.device,
-    repeats: int,
+    rounds: int,
     fresh: bool,
 ) -> list[dict[str, Any]]:
     title, rows = device_name(device), []
@@ -127,7 +150,7 @@ def _profiled(
             progress.update(task, status=f"{plan.spec.title} on {plan.dataset}")
             keys = {metric: plan.key(metric, title) for metric in metrics}
             missing = [metric for metric, key in keys.items() if fresh or key not in store]
-            for record in measure(plan, missing, device, title, repeats) if missing else []:
+            for record in measure(plan, missing, device, title, rounds) if missing else []:
                 store.add(record)
             rows.append(_row(plan, [store[key] for key in keys.values()]))
             progress.advance(task)
@@ -141,8 +164,15 @@ def _all_datasets(specs: Sequence[MethodSpec[Any]]) -> list[str]:
 def _row(plan: CostPlan, records: Sequence[Record]) -> dict[str, Any]:
     values = {key: value for record in records for key, value in record.values.items()}
     about = {"method": plan.spec.name, "preset": plan.preset, "dataset": plan.dataset, **plan.sizes}
-    timed = [record.provenance.device for record in records if record.metric == "seconds"]
-    return {**about, **{key: values.get(key) for key in HEADS}, "device": timed[0] if timed else None}
+    timed = [record.provenance for record in records if record.metric == "seconds"]
+    doubts = " ".join(doubt for record in records for doubt in record.doubts)
+    return {
+        **about,
+        **{key: values.get(key) for key in HEADS},
+        "device": timed[0].device if timed else None,
+        "precision": timed[0].precision if timed else None,
+        "doubts": doubts or None,
+    }
 
 
 def _table(rows: Rows) -> str:
@@ -154,11 +184,18 @@ def _table(rows: Rows) -> str:
     for head, _ in shown.values():
         table.add_column(head, justify="right", no_wrap=True)
     for row in rows:
-        numbers = ["-" if row[key] is None else f"{row[key]:.{decimals}f}" for key, (_, decimals) in shown.items()]
+        numbers = [_number(row, key, decimals) for key, (_, decimals) in shown.items()]
         size = f"{row['height']}x{row['width']}, {row['classes']} classes, {row['instances']} instances"
         table.add_row(f"{row['method']} ({row['preset']})", str(row["dataset"]), size, *numbers)
     text = io.StringIO()
     Console(file=text, width=1000).print(table)
     lines = [line.rstrip() for line in text.getvalue().splitlines() if line.strip()]
-    devices = dict.fromkeys(str(row["device"]) for row in rows if row["device"])
-    return "\n".join([*lines, NOTES, *(f"Timed on {device}." for device in devices)])
+    devices = dict.fromkeys(f"Timed on {row['device']}: {row['precision']}." for row in rows if row["device"])
+    doubts = dict.fromkeys(f"* {row['method']} on {row['dataset']}: {row['doubts']}" for row in rows if row["doubts"])
+    return "\n".join([*lines, NOTES, *devices, *doubts])
+
+
+def _number(row: Mapping[str, Any], key: str, decimals: int) -> str:
+    if row[key] is None:
+        return "-"
+    return f"{row[key]:.{decimals}f}{'*' if key == 'seconds' and row['doubts'] else ''}"

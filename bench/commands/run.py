@@ -95,7 +95,7 @@ def write_tables(folder: Path, stem: str, records: Sequence[Record], plans: Sequ
 )
 @weights_root_option
 @click.option("--untrained", is_flag=True, help="Random weights, to try things out; every table will say so.")
-@click.option("--allow-unknown-weights", is_flag=True, help="Accept feature networks with another hash.")
+@click.option("--allow-unknown-weights", is_flag=True, help="Accept networks with an unknown hash; tables say so.")
 @click.option("--fresh", is_flag=True, help="Measure again what is already on record.")
 @click.option("--dry-run", is_flag=True, help="Check that everything is there, say what would run, and stop.")
 @click.option("--save-images", type=click.Path(file_okay=False, path_type=Path), help="Also write every image as PNG.")

@@ -3,19 +3,27 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
+from itertools import groupby
 from pathlib import Path
 
 import rich_click as click
-from rich.progress import TaskID
+from rich.progress import Progress, TaskID
 
-from bench.catalog import check_name, resolve
+from bench import published
+from bench.catalog import UserError, check_name
 from bench.files import sha256_of
 from bench.lines import aligned
 from bench.options import debug_option, json_option, weights_root_option
 from bench.progress import progress_bar
-from bench.weight_files import SHIPPED, WEIGHT_FILES, fetch, recorded_hash
+from bench.trust import expected_hash
+from bench.weight_files import KINDS, SHIPPED, WEIGHT_FILES, Fetched, WeightFile, fetch, method_folder, size_text
 from models import METHODS
+
+TO_TRAIN = """
+Released by nobody, or in a form that the suite does not read: `bench train` makes weights.safetensors,
+to be put into <method>/<data set>/.
+"""
 
 
 @click.group()
@@ -23,94 +31,217 @@ from models import METHODS
 def command() -> None:
     """List, fetch or verify weight files.
 
-    Networks that look at images (for FID, LPIPS, training) are named and can be fetched; those of the built-in data
-    are shipped. The weights of methods are their authors' to give: `list` says where to put them.
+    A file is told by its SHA-256. Where its publisher says none, it is trusted on first use: the hash that it has
+    then is written beside it (FILE.sha256), and later uses must match it. Nothing but `fetch` uses the network.
     """
+
+
+# List
 
 
 @command.command("list")
+@click.option("--kind", type=click.Choice(list(KINDS)), help="Only files of this kind.")
+@click.option("--for", "method", metavar="METHOD", help="Only what belongs to one method.")
 @weights_root_option
 @json_option
 @debug_option
-def list_files(weights_root: Path, as_json: bool) -> None:
-    """List every file: what it is for, whether it is there, where it belongs, and its licence.
+def list_files(kind: str | None, method: str | None, weights_root: Path, as_json: bool) -> None:
+    """List every file: is it there, how big, its hash, what for, its place, licence, origin, and the way to get it.
 
-    Below them: where the weights of the methods at the papers' sizes belong.
+    Sizes are those that are known; a hash is given by its first eight digits; "first use" is a hash that no
+    publisher gave. Below them: what the papers' tables need and nobody released.
     """
+    if method is not None:
+        check_name("method", _methods(), method)
     files = [
-        {
-            "name": weights.name,
-            "use": weights.use,
-            "state": weights.state(weights_root),
-            "path": str(weights.path(weights_root)),
-            "licence": weights.licence,
-        }
+        weights
         for weights in WEIGHT_FILES.values()
+        if kind in (None, weights.kind) and (method is None or f"/{method}/" in f"/{weights.place}")
     ]
-    methods = [row for name in METHODS for row in _method_rows(name, weights_root)]
+    to_train = [
+        {"method": name, "dataset": dataset, **_trained(method_folder(name, dataset, weights_root))}
+        for name, dataset in cells_without_release()
+        if kind in (None, "methods") and method in (None, name)
+    ]
     if as_json:
-        click.echo(json.dumps({"files": files, "methods": methods}, indent=1))
+        rows = [_everything(weights, weights_root) for weights in files]
+        click.echo(json.dumps({"files": rows, "to_train": to_train}, indent=1))
         return
-    click.echo(aligned(files))
-    click.echo(
-        f"\nWeights of methods at the papers' sizes: put the authors' files, or weights.safetensors of `bench train`,\n"
-        f"into {weights_root}/<method>/<data set>/."
+    click.echo(f"Name, state, size, SHA-256, use, and place below {weights_root}, where it is not the name.")
+    click.echo("\n".join(_paragraphs(files, weights_root)))
+    if to_train:
+        click.echo(TO_TRAIN)
+        by_method = groupby(to_train, key=lambda row: row["method"])
+        click.echo(
+            aligned([{"method": name, "data sets": _data_sets(list(rows))} for name, rows in by_method], head=False)
+        )
+
+
+def _methods() -> dict[str, None]:
+    """Name the methods of the suite and those that only have files."""
+    released = (name.split("/")[0] for name, weights in WEIGHT_FILES.items() if weights.kind == "methods")
+    return dict.fromkeys([*METHODS, *released])
+
+
+def cells_without_release() -> list[tuple[str, str]]:
+    """Find the cells of the papers' tables for which nobody released images, or a network that the suite reads."""
+    cells = {
+        (row.method, dataset.removesuffix("2")): None
+        for table in map(published.published_table, published.table_files())
+        for row in table.rows
+        for (dataset, _), printed in zip(table.places, row.values, strict=True)
+        if row.method in METHODS and not printed.absent
+    }
+    places = [weights.place.removeprefix("images/").split("/") for weights in WEIGHT_FILES.values()]
+    released = {tuple(parts[:2]) for parts in places if len(parts) == 3}  # method, data set, file
+    return sorted((cell for cell in cells if cell not in released), key=lambda cell: list(METHODS).index(cell[0]))
+
+
+def _trained(folder: Path) -> dict[str, str]:
+    path = folder / "weights.safetensors"
+    return {"path": str(path), "state": "there" if path.is_file() else "missing"}
+
+
+def _data_sets(rows: Sequence[dict[str, str]]) -> str:
+    return ", ".join(row["dataset"] + (" (there)" if row["state"] == "there" else "") for row in rows)
+
+
+def _everything(weights: WeightFile, root: Path) -> dict[str, object]:
+    path = weights.path(root)
+    expected = expected_hash(path, weights.sha256)
+    return {
+        "name": weights.name,
+        "kind": weights.kind,
+        "use": weights.use,
+        "state": weights.state(root),
+        "path": str(path),
+        "megabytes": weights.megabytes,
+        "sha256": expected and expected.sha256,
+        "sha256_from": expected and expected.source,
+        "licence": weights.licence,
+        "origin": weights.origin,
+        "get": weights.way(root),
+        "note": weights.note,
+    }
+
+
+def _paragraphs(files: Sequence[WeightFile], root: Path) -> Iterator[str]:
+    """One per publisher and way to get the files, below the heading of their kind."""
+    lines = iter(aligned([_line(weights, root) for weights in files], head=False).splitlines())
+    for kind, of_kind in groupby(files, key=lambda weights: weights.kind):
+        yield f"\n{KINDS[kind]}"
+        for about, group in groupby(of_kind, key=_about):
+            yield f"\n{about}"
+            yield from (f"  {next(lines)}" for _ in group)
+
+
+def _about(weights: WeightFile) -> str:
+    way = (
+        f"Comes with {weights.ships_with}."
+        if weights.ships_with
+        else f"Made by `{weights.command}`."
+        if weights.command
+        else "Direct: `bench weights fetch`."
+        if weights.url
+        else f"By hand: {weights.click}."
     )
-    click.echo(aligned(_per_method(methods)))
+    return " ".join(filter(None, [f"{weights.origin}. Licence: {weights.licence}. {way}", weights.note]))
 
 
-def _per_method(rows: Sequence[Mapping[str, str]]) -> list[dict[str, str]]:
-    """Make one line per method of the lines per data set; data sets whose files are there are marked."""
-    lines: dict[str, dict[str, str]] = {}
-    for row in rows:
-        line = lines.setdefault(row["method"], {"method": row["method"], "files": row["files"], "data sets": ""})
-        mark = "" if row["state"] == "missing" else " (there)"
-        line["data sets"] += f"{', ' if line['data sets'] else ''}{row['dataset']}{mark}"
-    return list(lines.values())
+def _line(weights: WeightFile, root: Path) -> dict[str, str]:
+    expected = expected_hash(weights.path(root), weights.sha256)
+    own_name = weights.name != weights.place
+    return {
+        "name": weights.name,
+        "state": weights.state(root),
+        "size": size_text(weights.megabytes) if weights.megabytes else "-",
+        "sha256": "-" if expected is None else expected.sha256[:8],
+        "from": "" if expected is None or expected.source == "published" else expected.source,
+        "use": "" if weights.kind == "methods" else weights.use,  # which the name says
+        "place": weights.place if own_name and not weights.ships_with else "",
+    }
 
 
-def _method_rows(name: str, root: Path) -> Iterator[dict[str, str]]:
-    """Say of every data set of a method which of its files are there."""
-    from bench.method_weights import weights_folder
-
-    spec = resolve("method", METHODS, name)
-    for folder in dict.fromkeys(weights_folder(spec, dataset, root) for dataset in spec.configs):
-        names = ["weights.safetensors", *(file for files in spec.files.values() for file in files)]
-        found = [file for file in names if (folder / file).is_file()]
-        wanted = "; ".join(f"{network}: {' or '.join(files)}" for network, files in spec.files.items() if files)
-        yield {
-            "method": name,
-            "dataset": folder.name,
-            "state": ", ".join(found) or "missing",
-            "folder": str(folder),
-            "files": wanted,
-        }
+# Fetch
 
 
 @command.command("fetch")
-@click.argument("names", metavar="NAME...", nargs=-1, required=True)
+@click.argument("names", metavar="NAME...", nargs=-1)
+@click.option("--all", "everything", is_flag=True, help="Every file that has a direct link.")
 @weights_root_option
 @debug_option
-def fetch_files(names: Sequence[str], weights_root: Path) -> None:
+def fetch_files(names: Sequence[str], everything: bool, weights_root: Path) -> None:
     """Download files and print where they are.
 
-    A file is checked against its published SHA-256 while it comes, and kept whole or not at all; one that is there
-    already is not fetched again. Without a network: the error names the address and the place, so that you can bring
-    the file by other means, and `bench weights verify` checks it.
+    NAME is one of `bench weights list`, or a method, or METHOD/DATASET. A download that was cut off goes on where it
+    was when the command is run again. A file with a published SHA-256 is kept only if it has it. For one without, the
+    hash is printed and kept beside the file: it is trusted on this first use, and from then on it must stay the same.
+    The same is done with a file that you put in its place by hand.
+
+    Where a program cannot fetch, the command says where to click and where to put the file (exit code 2). Without a
+    network: bring the file by other means, and run the command again.
     """
-    for name in names:
-        check_name("weight file", WEIGHT_FILES, name)
+    wanted = [name for given in names for name in _named(given)]
+    wanted += [weights.name for weights in WEIGHT_FILES.values() if everything and weights.url]
+    if not wanted:
+        raise click.UsageError("Name a file, or give --all.")
+    by_hand = [
+        name for name in wanted if WEIGHT_FILES[name].click and WEIGHT_FILES[name].state(weights_root) == "missing"
+    ]
+    found, failures = [], []
     with progress_bar() as progress:
-        paths = []
-        for name in names:
-            task = progress.add_task(f"Fetching {name}", total=None, status="MB")
+        for name in dict.fromkeys(wanted):
+            if name in by_hand:
+                continue
+            try:
+                found.append(_fetched(name, weights_root, progress))
+            except UserError as error:
+                failures.append(f"error: {error}")
+    for fetched in found:
+        click.echo(_said(fetched))
+    for line in [*failures, *_where_to_click(by_hand, weights_root)]:
+        click.echo(line, err=True)
+    if failures or by_hand:
+        raise SystemExit(2)
 
-            def report(count: int, total: int, task: TaskID = task) -> None:
-                progress.update(task, total=total / 1e6 or None, advance=count / 1e6)
 
-            paths.append(fetch(name, weights_root, report))
-    for path in paths:
-        click.echo(path)
+def _named(name: str) -> list[str]:
+    """Find the files that a name means: one, or all of a method, or of a method on a data set."""
+    if name in WEIGHT_FILES:
+        return [name]
+    groups = {"/".join(file.split("/")[:depth]): None for file in WEIGHT_FILES if "/" in file for depth in (1, 2)}
+    check_name("weight file", {**WEIGHT_FILES, **groups}, name)
+    return [file for file in WEIGHT_FILES if file.startswith(f"{name}/")]
+
+
+def _fetched(name: str, root: Path, progress: Progress) -> Fetched:
+    task = progress.add_task(f"Fetching {name}", total=None, status="MB")
+
+    def report(count: int, total: int) -> None:
+        progress.update(task, total=total / 1e6 or None, advance=count / 1e6)
+
+    return fetch(name, root, report)
+
+
+def _said(fetched: Fetched) -> str:
+    if not fetched.first_use:
+        return str(fetched.path)
+    return (
+        f"{fetched.path}\n  SHA-256 {fetched.sha256}, which nobody has published: trusted on this first use and kept "
+        f"in {fetched.path.name}.sha256; from now on it must match."
+    )
+
+
+def _where_to_click(names: Sequence[str], root: Path) -> Iterator[str]:
+    files = [WEIGHT_FILES[name] for name in dict.fromkeys(names)]
+    for (click_at, origin), group in groupby(files, key=lambda weights: (weights.click, weights.origin)):
+        yield f"error: {origin} cannot be fetched by a program. Get it by hand from {click_at}. Then put"
+        yield from (f"  {weights.inside or weights.path(root).name} at {weights.path(root)}" for weights in group)
+    if files:
+        yield "and run the command again: it keeps the hashes of what it finds."
+
+
+# Verify
 
 
 @command.command("verify")
@@ -118,29 +249,44 @@ def fetch_files(names: Sequence[str], weights_root: Path) -> None:
 @json_option
 @debug_option
 def verify_files(weights_root: Path, as_json: bool) -> None:
-    """Check the SHA-256 of every file that is on disk; exit code 1 if one is wrong.
+    """Hash every file on disk again; exit code 1 if one is wrong.
 
-    Named files have a published hash; files that the suite trained have one in the record beside them. A file with
-    neither is listed with its hash and counts as right.
+    It must be what its publisher says, or the record of its training, or its first use. A file of which nobody has
+    said anything is listed as unknown, with its hash. Known files that are not there are named at the end.
     """
+    found = _on_disk(weights_root)
     rows = []
-    expected = _expected_hashes(weights_root)
     with progress_bar() as progress:
-        for path, wanted in progress.track(expected.items(), task_id=progress.add_task("Verifying", status="")):
-            sha256 = sha256_of(path)
-            state = "unknown" if wanted is None else "ok" if sha256 == wanted else "wrong"
-            rows.append({"state": state, "sha256": sha256, "path": str(path)})
-    click.echo(json.dumps(rows, indent=1) if as_json else aligned(rows))
+        task = progress.add_task("Verifying", total=sum(path.stat().st_size for path in found) / 1e6, status="MB")
+        for path, published_hash in found.items():
+            rows.append(_verdict(path, published_hash, progress, task))
+    missing = [weights.name for weights in WEIGHT_FILES.values() if weights.state(weights_root) == "missing"]
+    if as_json:
+        absent = [{"state": "missing", "path": str(WEIGHT_FILES[name].path(weights_root))} for name in missing]
+        click.echo(json.dumps([*rows, *absent], indent=1))
+    else:
+        click.echo(aligned(rows))
+        click.echo(f"\nmissing, {len(missing)} of {len(WEIGHT_FILES)} known files: {', '.join(missing)}")
     wrong = [row for row in rows if row["state"] == "wrong"]
     for row in wrong:
-        click.echo(f"error: {row['path']} is not the expected file; delete it and get it again.", err=True)
+        click.echo(
+            f"error: {row['path']} is not the file it should be ({row['by']}); delete it, get it again.", err=True
+        )
     if wrong:
         raise SystemExit(1)
 
 
-def _expected_hashes(root: Path) -> dict[Path, str | None]:
-    """Find all weight files on disk, with the hash each should have if anyone has said so."""
+def _on_disk(root: Path) -> dict[Path, str | None]:
+    """Find all weight files, each with the hash that its publisher gave it."""
     named = {weights.path(root): weights.sha256 for weights in WEIGHT_FILES.values()}
-    trained = (path for folder in (SHIPPED, root) for path in sorted(folder.rglob("*.safetensors")))
-    known = {**dict.fromkeys(trained), **named}
-    return {path: sha256 or recorded_hash(path) for path, sha256 in known.items() if path.is_file()}
+    shipped = sorted(SHIPPED.rglob("*.safetensors"))
+    notes = {".json", ".sha256", ".part", ".version"}
+    own = sorted(path for path in root.rglob("*") if path.suffix not in notes and root / "images" not in path.parents)
+    return {path: sha256 for path, sha256 in {**dict.fromkeys([*shipped, *own]), **named}.items() if path.is_file()}
+
+
+def _verdict(path: Path, published_hash: str | None, progress: Progress, task: TaskID) -> dict[str, str]:
+    sha256 = sha256_of(path, lambda count: progress.advance(task, count / 1e6))
+    expected = expected_hash(path, published_hash)
+    state = "unknown" if expected is None else "ok" if expected.sha256 == sha256 else "wrong"
+    return {"state": state, "by": "" if expected is None else expected.source, "sha256": sha256, "path": str(path)}

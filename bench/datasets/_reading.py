@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import struct
+import zlib
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -18,7 +20,7 @@ Size = tuple[int, int]  # height, width
 R = TypeVar("R")
 P = TypeVar("P", bound=np.generic)
 # Whatever Pillow raises on files that are cut off, damaged or no images at all (found by damaging some).
-_DAMAGE = (OSError, SyntaxError, ValueError, EOFError, Pillow.DecompressionBombError)
+DAMAGE = (OSError, SyntaxError, ValueError, EOFError, struct.error, zlib.error, Pillow.DecompressionBombError)
 
 
 @dataclass(frozen=True)
@@ -136,5 +138,5 @@ def _read(path: Path, decode: Callable[[Pillow.Image], R]) -> R:
     try:
         with Pillow.open(path) as file:
             return decode(file)
-    except _DAMAGE as error:
+    except DAMAGE as error:
         raise UserError(f"{path} cannot be read as an image ({error}); copy or download it again.") from error

@@ -56,7 +56,8 @@ ADAPTERS: Mapping[tuple[str, str], str] = {
     ("upernet", "segmenter"): "bench.parity.segmenters:upernet_scores",
     ("celebamask-hq face parser (unet)", "segmenter"): "bench.parity.segmenters:unet_scores",
     ("deeplabv2 resnet-101 msc", "segmenter"): "bench.parity.segmenters:deeplab_scores",
-    ("fid_inception", "FID-InceptionV3"): "bench.parity.metrics:inception",
+    ("fid_inception", "FID-InceptionV3"): "bench.parity.inception:fid",
+    ("torchvision_inception_legacy_fid", "torchvision_inception_v3_trunk"): "bench.parity.inception:torchvision",
 }
 # What goldens without a method are known by: arrays of which they list one as an output, or else fields of the json.
 FUNCTIONS: Mapping[tuple[str, ...], str] = {
@@ -65,4 +66,5 @@ FUNCTIONS: Mapping[tuple[str, ...], str] = {
     ("label_reid", "cityscapes_reid"): "bench.parity.labels:renumbered_instances",
     ("train_ids",): "bench.parity.labels:cityscapes_ids",
     ("imgSizes", "cases"): "bench.parity.segmenters:upernet_sizes",
+    ("fid", "isc"): "bench.parity.distances:feature_distances",
 }

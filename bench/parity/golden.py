@@ -48,7 +48,7 @@ class Golden:
         """Read `path` (.json) and the .npz beside it, if there is one; no pickles, nothing larger than is sane."""
         meta = _read_json(path)
         beside = path.with_suffix(".npz")
-        return cls(path, meta, _read_arrays(beside) if beside.is_file() else {})
+        return cls(path, meta, read_arrays(beside) if beside.is_file() else {})
 
     @property
     def config(self) -> Config:
@@ -220,7 +220,8 @@ def _read_json(path: Path) -> Mapping[str, Json]:
     return meta
 
 
-def _read_arrays(path: Path) -> dict[str, np.ndarray]:
+def read_arrays(path: Path) -> dict[str, np.ndarray]:
+    """Read an npz: no pickles, nothing larger than is sane."""
     try:
         with zipfile.ZipFile(path) as members:
             if sum(member.file_size for member in members.infolist()) > _ARRAY_BYTES:

@@ -7,7 +7,8 @@ from functools import partial
 from pathlib import Path
 
 from bench.datasets._folders import natural
-from bench.preparation._maps import renumbered, stored_labels
+from bench.datasets._reading import read_labels
+from bench.preparation._maps import renumbered
 from bench.preparation._work import Item, Made, Make
 
 
@@ -23,4 +24,4 @@ def instances_of_labels(num_classes: int) -> Make[Path]:
 
 
 def _number_classes(num_classes: int, path: Path) -> Made:
-    return Made([renumbered(stored_labels(path, num_classes))])
+    return Made([renumbered(read_labels(path, None, num_classes))])

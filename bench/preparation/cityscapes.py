@@ -9,8 +9,9 @@ import rich_click as click
 
 from bench.catalog import UserError
 from bench.datasets._folders import folder_of, natural
+from bench.datasets._reading import read_ids
 from bench.options import data_root_option, debug_option, processes_option
-from bench.preparation._maps import renumbered, stored_ids
+from bench.preparation._maps import renumbered
 from bench.preparation._work import Item, Made, prepare
 
 NAME = "cityscapes"
@@ -46,7 +47,7 @@ def _item(path: Path) -> Item[Path]:
 
 def make(path: Path) -> Made:
     """Number the ids of one map; too many for 8 bits are no damage, but the user should know."""
-    ids = stored_ids(path)
+    ids = read_ids(path)
     count = len(np.unique(ids))
     remark = f"{path} holds {count} ids, more than 256: from the 257th on they repeat." if count > 256 else ""
     return Made([renumbered(ids)], remark)

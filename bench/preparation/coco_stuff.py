@@ -19,8 +19,8 @@ from numpy.typing import NDArray
 
 from bench.catalog import UserError
 from bench.datasets._folders import folder_of
+from bench.datasets._reading import read_labels
 from bench.options import FOLDER, data_root_option, debug_option, processes_option
-from bench.preparation._maps import stored_labels
 from bench.preparation._polygons import polygon_mask
 from bench.preparation._work import Item, Made, prepare
 
@@ -103,7 +103,7 @@ def _compact(content: dict[str, Any]) -> Any:  # noqa: ANN401 - any object of th
 
 def make(scene: Scene) -> Made:
     """Fill every object with its number in the image, later ones over earlier ones; the rest is the label map."""
-    instances = stored_labels(scene.labels, NUM_VALUES)
+    instances = read_labels(scene.labels, None, NUM_VALUES)
     for number, polygons in enumerate(scene.things):
         for polygon in polygons:
             inside = polygon_mask(polygon[1::2] - 1, polygon[0::2] - 1, instances.shape)

@@ -8,10 +8,10 @@ import rich_click as click
 
 from bench.catalog import UserError
 from bench.datasets._folders import Places, folder_of, pair
-from bench.datasets._reading import Files
+from bench.datasets._reading import Files, read_labels
 from bench.datasets.deepfashion import CLASS_NAMES
 from bench.options import FOLDER, data_root_option, debug_option, processes_option
-from bench.preparation._maps import check_photo, renumbered, stored_labels
+from bench.preparation._maps import check_photo, renumbered
 from bench.preparation._work import Item, Made, prepare
 
 NAME = "deepfashion"
@@ -59,5 +59,5 @@ def _item(files: Files, target: Path, part: str) -> Item[Files]:
 def make(files: Files) -> Made:
     """Take the photo as it is, and the class that every channel of the mask repeats."""
     check_photo(files.image)
-    labels = stored_labels(files.label, len(CLASS_NAMES))
+    labels = read_labels(files.label, None, len(CLASS_NAMES))
     return Made([files.image, labels, renumbered(labels)])

@@ -44,8 +44,8 @@ class _Candidates(nn.Module):
 class ConditionalConv2d(_Candidates):
     """Blend kernels at every position (SCC, equation 4): the same as blending what each kernel gives there.
 
-    Adding up one kernel after the other needs no more memory for more of them, and is no slower than one convolution
-    with all (`tests/benchmarks/scgan.py`).
+    Adding up one kernel after the other needs no more memory for more of them, and on a CPU is no slower than one
+    convolution with all (results/performance/README.md).
     """
 
     def forward(self, x: Tensor, shares: Tensor) -> Tensor:

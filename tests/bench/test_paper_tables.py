@@ -132,6 +132,17 @@ def test_a_difference_says_where_all_digits_agree():
     ]  # fmt: skip
 
 
+def test_a_doubtful_number_has_its_doubt_beside_it():
+    paper = toy([replace(done(fid=9.974), doubts=("Measured with another network.",))])
+    number = place(paper, "inade", "deepfashion", "fid")
+    assert (number.text, number.note) == ("9.97", "Measured with another network.")
+    for values in ("measured", "both", "delta"):
+        assert "Measured with another network." in text(paper.grid(values))
+        line = next(line for line in csv.DictReader(io.StringIO(paper.csv(values))) if line["method"] == "inade")
+        assert line["blank"] == ""
+    assert "Measured with" not in text(paper.grid("published"))
+
+
 SCENES = replace(CELL, dataset="ade20k")
 
 

@@ -12,7 +12,7 @@ from bench.catalog import UserError, methods, resolve
 from bench.datasets.paperdolls import open_paperdolls2
 from bench.method_weights import MethodWeights, build_method
 from bench.runner import draw_style
-from bench.scoring import scoring_of, weight_names
+from bench.scoring import expanded, scoring_of
 from bench.weight_files import SHIPPED
 from metrics.protocol import PROTOCOLS, derive
 
@@ -28,7 +28,7 @@ def method_of(name):
     """Build a method with the weights that are shipped, as untrained encoders give numbers beyond all bounds."""
     spec = resolve("method", methods(), name)
     shipped = SHIPPED / "paperdolls" / f"{name}.safetensors"
-    weights = (("", shipped),) if shipped.exists() else ()
+    weights = (("", shipped, ""),) if shipped.exists() else ()
     return build_method(spec, spec.tiny, MethodWeights(weights, untrained=not weights and spec.name != "real"), CPU)
 
 
@@ -105,7 +105,7 @@ def data(scoring):
 
 def test_the_protocol_chooses_segmenter_files_and_sizes():
     protocol = PROTOCOLS["inade2021"]
-    assert weight_names(("segmenter",), protocol, data("cityscapes")) == ("drn_d_105",)
+    assert expanded(("segmenter",), protocol, data("cityscapes")) == ("drn_d_105",)
     ade20k = scoring_of(derive(protocol, ["ade20k.network=upernet_bgr", "ade20k.sizes=256"]), data("ade20k"))
     assert ade20k.weights == ("upernet_bgr_encoder", "upernet_bgr_decoder")
     assert ade20k.options == {"channels": "bgr", "sizes": (256,)}

@@ -11,7 +11,8 @@ from synthetic_records import CELL, done, of_paper, of_run, skipped
 from bench.catalog import UserError
 from bench.records import Record, RecordStore
 
-ALL = [*of_paper(), *of_run()]
+DOUBTFUL = replace(done(fid=1.0), key="doubtful", networks={"alexnet": "00 (unknown)"}, doubts=("another network",))
+ALL = [*of_paper(), *of_run(), DOUBTFUL]
 
 
 @pytest.mark.parametrize("record", ALL, ids=lambda record: record.key)
@@ -25,6 +26,16 @@ def test_a_record_reads_back_equal(tmp_path, record):
 def test_floats_read_back_to_the_last_bit(value):
     record = done(fid=[value, value])
     assert Record.from_json(record.to_json()).runs["fid"][0].hex() == value.hex()
+
+
+def test_intervals_read_back_and_records_from_before_them_have_none():
+    record = replace(done(fid=1.5), intervals={"fid": (1.25, 1 / 3)})
+    assert Record.from_json(record.to_json()) == record
+    fields = json.loads(record.to_json())
+    del fields["intervals"]
+    assert Record.from_json(json.dumps(fields)) == done(fid=1.5)
+    with pytest.raises(ValueError, match="fid is not a finite number"):
+        replace(record, intervals={"fid": (1.0, math.nan)})
 
 
 def test_the_file_has_sorted_keys():

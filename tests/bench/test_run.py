@@ -6,6 +6,7 @@ import csv
 import io
 import json
 import re
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -15,7 +16,9 @@ from small_runs import measure, records, tables, times, values
 
 from bench import evaluation
 from bench.datasets.paperdolls import Paperdolls
+from bench.files import sha256_of
 from bench.images import to_bytes
+from bench.weight_files import SHIPPED, WEIGHT_FILES
 from metrics._paperdolls import PaperdollsFeatures
 from metrics.base import Samples
 from models.inade import Inade
@@ -53,6 +56,32 @@ def test_a_second_run_computes_nothing_and_writes_the_same_tables(finished, monk
     assert shown.exit_code == 0
     assert (tables(finished), times(finished)) == (before, written)
     assert not list((finished / "state").glob("*"))
+
+
+def test_a_record_says_which_networks_looked_and_who_vouches_for_them(finished):
+    found = {record.metric: record for record in records(finished)}
+    sha256 = sha256_of(SHIPPED / "paperdolls" / "features.safetensors")
+    assert found["fid-pd"].networks == {"paperdolls_features": f"{sha256} (training record)"}
+    assert found["params"].networks == {}
+    assert {record.doubts for record in found.values()} == {()}
+
+
+def test_another_network_must_be_allowed_and_shows_beside_its_numbers(tmp_path, monkeypatch):
+    known = replace(WEIGHT_FILES["paperdolls_features"], sha256="0" * 64)
+    monkeypatch.setitem(WEIGHT_FILES, "paperdolls_features", known)
+    words = ("--metrics", "lpips-pd,params")
+    refused = measure(tmp_path, *words, methods="inade")
+    assert refused.exit_code == 2
+    assert "--allow-unknown-weights" in refused.stderr
+    shown = measure(tmp_path, *words, "--allow-unknown-weights", methods="inade")
+    assert shown.exit_code == 0
+    found = {record.metric: record for record in records(tmp_path)}
+    sha256 = sha256_of(SHIPPED / "paperdolls" / "features.safetensors")
+    assert found["lpips-pd"].networks == {"paperdolls_features": f"{sha256} (unknown)"}
+    doubt = f"Measured with another paperdolls_features than the known one: SHA-256 {sha256[:8]}."
+    assert found["lpips-pd"].doubts == (doubt,)
+    assert found["params"].doubts == ()
+    assert f"] {doubt}" in shown.stdout
 
 
 def test_the_default_metrics_of_the_built_in_data_need_no_download(finished):
@@ -260,4 +289,4 @@ def test_damaged_reference_statistics_are_made_again(tmp_path, damage):
     assert measure(tmp_path, *words, methods="truth").exit_code == 0
     assert values(tmp_path) == before
     with np.load(path) as arrays:
-        assert set(arrays.files) == {"count", "sum", "outer"}
+        assert set(arrays.files) == {"mu", "sigma", "count", "factor", "features"}

@@ -49,7 +49,7 @@ class Watched:
         spec = resolve("method", methods(), name)
         # Trained where weights are shipped: untrained INADE saturates, and blows a rounding up to black or white.
         shipped = SHIPPED / "paperdolls" / f"{name}.safetensors"
-        weights = MethodWeights((("", shipped),)) if shipped.exists() else MethodWeights(untrained=name != "truth")
+        weights = MethodWeights((("", shipped, ""),)) if shipped.exists() else MethodWeights(untrained=name != "truth")
         self.method = build_method(spec, spec.tiny, weights, CPU)
         self.styles, self.calls = [], []
         inner = self.method.synthesize

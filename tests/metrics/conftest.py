@@ -9,8 +9,9 @@ from metrics._alexnet import AlexNet, linear_layers
 from metrics._paperdolls import PaperdollsFeatures
 from metrics.base import Reading
 from metrics.moments import Moments
-from metrics.protocol import PROTOCOLS, Protocol
+from metrics.protocol import PROTOCOLS, Protocol, derive
 
+SEVEN_IMAGES = derive(PROTOCOLS["mini"], ["inception_score.splits=2"])
 GOLDENS = Path(__file__).parent.parent / "goldens" / "metrics"
 
 
@@ -34,6 +35,23 @@ def paperdolls():
     return network
 
 
+class TinyInception(torch.nn.Module):
+    """Features are the mean colour; counts its runs."""
+
+    classes = 5
+
+    def __init__(self):
+        super().__init__()
+        self.calls = []
+
+    def forward(self, images):
+        self.calls.append(len(images))
+        return images.mean((2, 3))
+
+    def logits(self, features):
+        return 40 * features @ torch.linspace(-1, 1, 15).reshape(3, 5)
+
+
 class BrightnessSegmenter:
     """Reads the class from how bright a pixel is."""
 
@@ -49,7 +67,7 @@ class TinySetting:
     """What the harness would offer, with every network small."""
 
     networks: dict
-    protocol: Protocol = PROTOCOLS["mini"]
+    protocol: Protocol = SEVEN_IMAGES
     num_classes: int = 4
     ignored_classes: tuple[int, ...] = (3,)
     num_layouts: int = 7
@@ -59,9 +77,12 @@ class TinySetting:
         return self.networks[name]
 
     def reference(self, name):
+        return Moments.of(self.photo_features(name)).gaussian()
+
+    def photo_features(self, name):
         generator = torch.Generator().manual_seed(3)
         photos = torch.rand(40, 3, 32, 32, generator=generator) * 2 - 1
-        return Moments.of(self.networks[name](photos))
+        return self.networks[name](photos)
 
     def reading(self, segmenter=None):
         scored_as = tuple(-1 if label in self.ignored_classes else label for label in range(self.num_classes))
@@ -70,5 +91,6 @@ class TinySetting:
 
 @pytest.fixture
 def setting(alexnet, paperdolls):
-    networks = {"alexnet": alexnet, "paperdolls": paperdolls, "inception": lambda images: images.mean((2, 3))}
+    networks = {"alexnet": alexnet, "paperdolls": paperdolls, "inception": TinyInception()}
+    networks["torchvision"] = TinyInception()
     return TinySetting(networks)

@@ -12,7 +12,7 @@ from drawn_samples import draw_samples, take
 from metrics import METRICS
 from metrics.base import Metric, MetricSpec, Samples
 
-PROBES = ("params", "macs", "seconds", "memory")
+PROBES = ("params", "macs", "seconds", "memory", "energy")
 ON_IMAGES = [name for name in METRICS if name not in PROBES]
 
 

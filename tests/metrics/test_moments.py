@@ -1,7 +1,8 @@
 import numpy as np
+import pytest
 import torch
 
-from metrics.moments import Moments
+from metrics.moments import Gaussian, Moments
 
 
 def features(count, size=5, seed=0):
@@ -10,29 +11,51 @@ def features(count, size=5, seed=0):
 
 def test_mean_and_covariance_are_numpys():
     x = features(11)
-    moments = Moments.of(x)
-    np.testing.assert_allclose(moments.mean, x.double().mean(0), rtol=1e-12)
-    np.testing.assert_allclose(moments.covariance, np.cov(x.double().numpy(), rowvar=False), rtol=1e-11)
+    gaussian = Moments.of(x).gaussian()
+    assert gaussian.count == 11
+    np.testing.assert_allclose(gaussian.mean, x.double().mean(0), rtol=1e-12)
+    np.testing.assert_allclose(gaussian.covariance, np.cov(x.double().numpy(), rowvar=False), rtol=1e-11)
 
 
 def test_parts_add_up_to_the_whole():
     x = features(11)
     parts = Moments.of(x[:4]) + Moments.of(x[4:5]) + Moments.of(x[5:])
     assert parts.count == 11
-    torch.testing.assert_close(parts.covariance, Moments.of(x).covariance, rtol=1e-12, atol=1e-13)
+    whole = Moments.of(x).gaussian().covariance
+    torch.testing.assert_close(parts.gaussian().covariance, whole, rtol=1e-12, atol=1e-13)
 
 
-def test_factor_has_the_columns_the_rank_allows():
-    for count, rank in ((3, 2), (11, 5)):
-        moments = Moments.of(features(count))
-        assert moments.factor.shape == (5, rank)
-        torch.testing.assert_close(moments.factor @ moments.factor.T, moments.covariance, rtol=1e-10, atol=1e-12)
+def assert_factored(gaussian, rank):
+    factor = gaussian.factor
+    assert factor.shape == (len(gaussian.mean), rank)
+    torch.testing.assert_close(factor @ factor.T, gaussian.covariance, rtol=1e-10, atol=1e-12)
 
 
-def test_saved_moments_come_back_exactly(tmp_path):
-    moments = Moments.of(features(4))
-    moments.save(tmp_path / "reference.npz")
-    loaded = Moments.load(tmp_path / "reference.npz")
-    assert loaded.count == 4
-    assert torch.equal(loaded.sum, moments.sum)
-    assert torch.equal(loaded.outer, moments.outer)
+@pytest.mark.parametrize(("count", "rank"), [(2, 1), (3, 2), (5, 4), (6, 5), (11, 5)])
+def test_factor_has_the_columns_the_rank_allows(count, rank):
+    assert_factored(Moments.of(features(count)).gaussian(), rank)
+
+
+def test_images_that_come_twice_add_no_column():
+    assert_factored(Moments.of(features(6, size=20).repeat(3, 1)).gaussian(), 5)
+
+
+def test_features_that_depend_on_others_add_no_column():
+    x = features(40, size=4)
+    assert_factored(Moments.of(torch.cat([x, 2 * x[:, :2], torch.full((40, 1), 0.3)], 1)).gaussian(), 4)
+
+
+@pytest.mark.parametrize("value", [0.0, 0.37, -12.3])
+def test_equal_images_have_no_direction(value):
+    assert_factored(Moments.of(torch.full((9, 30), value)).gaussian(), 0)
+
+
+def test_without_a_count_the_rank_is_found():
+    known = Moments.of(features(6, size=20)).gaussian()
+    assert_factored(Gaussian(known.mean, known.covariance, None), 5)
+
+
+def test_a_stored_factor_is_not_computed_again():
+    known = Moments.of(features(6)).gaussian()
+    stored = torch.ones(5, 1)
+    assert Gaussian(known.mean, known.covariance, 6, stored).factor is stored

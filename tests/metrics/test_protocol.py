@@ -28,6 +28,9 @@ def test_every_field_is_listed():
         "fid.mode",
         "fid.real_split",
         "fid.reference_limit",
+        "inception_score.network",
+        "inception_score.splits",
+        "prdc.neighbours",
         "lpips.quantity",
         "lpips.layouts",
         "lpips.groups",
@@ -94,7 +97,7 @@ def test_a_derived_choice_is_explained_by_its_user():
         ),
         ("name=x", "Unknown protocol field 'name'"),
         ("fid=val", "Unknown protocol field 'fid'"),
-        ("fid.real_split=test", "cannot be 'test'; choose one of: train, val"),
+        ("fid.real_split=test", "cannot be 'test'; choose one of: train, val, imported"),
         ("repeats=0", "repeats cannot be '0'; expected a whole number from 1."),
         ("repeats=none", "repeats cannot be 'none'"),
         ("region.layouts=1.5", "expected a whole number from 1, or none for all"),
@@ -104,6 +107,20 @@ def test_a_derived_choice_is_explained_by_its_user():
 def test_a_setting_that_makes_no_sense_is_refused(setting, message):
     with pytest.raises(ValueError, match=message):
         derive(PROTOCOLS["inade2021"], [setting])
+
+
+def test_papers_before_the_weights_of_fid_had_torchvisions():
+    modes = {name: protocol.fid.mode for name, protocol in PROTOCOLS.items()}
+    assert modes == {
+        "spade2019": "torchvision",
+        "smis2020": "pytorch_fid",
+        "inade2021": "pytorch_fid",
+        "scgan2021": "pytorch_fid",
+        "clean": "clean",
+        "mini": "pytorch_fid",
+    }
+    score = PROTOCOLS["scgan2021"].inception_score
+    assert (score.network, score.splits) == ("torchvision", 1)
 
 
 def test_protocols_are_frozen():

@@ -144,3 +144,19 @@ def test_discriminator_of_scgan_on_faces_is_spades():
     recipe = importlib.import_module("models.scgan").SCGAN.recipes["celebamask-hq"]
     with torch.device("meta"):
         assert count(recipe.objective(built("scgan", "celebamask-hq"), 19).discriminator) == 5_566_594
+
+
+@pytest.mark.parametrize(
+    ("table", "networks"),
+    [
+        ("scgan-1", [("scgan", name) for name in ("celebamask-hq", "cityscapes", "ade20k", "coco-stuff")]),
+        ("scgan-1", [("spade", "cityscapes")]),
+        ("scgan-3", [("scgan", "cityscapes"), ("scgan-conv-bn", "cityscapes")]),
+    ],
+)
+def test_sizes_that_notes_name_beside_the_papers_are_those_of_the_networks(table, networks):
+    from bench.published import published_table
+
+    text = " ".join(published_table(table).notes)
+    places = [text.index(f"{count(built(*network).generator) / 1e6:.2f} M") for network in networks]
+    assert places == sorted(places)

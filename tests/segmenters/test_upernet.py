@@ -82,7 +82,7 @@ def test_images_of_a_batch_do_not_matter_to_each_other(reader, monkeypatch):
     assert alike(together, read(batch, (32, 32))) > 0.999
 
 
-@pytest.mark.parametrize(("size", "short", "target"), [((256, 256), 300, (320, 320)), ((2000, 300), 300, (1024, 160))])
+@pytest.mark.parametrize(("size", "short", "target"), [((256, 256), 300, (320, 320)), ((300, 720), 600, (416, 1024))])
 def test_sides_are_rounded_up_and_long_ones_limited(size, short, target):
     assert target_size(size, short) == target
 

@@ -134,7 +134,7 @@ def test_the_ordering_network_must_be_there_where_it_is_asked(tmp_path):
         look()
     write_tensors(folder / "bank.safetensors", {}, {})
     weights = look()
-    assert [network for network, _ in weights.files] == ["generator", "order"]
+    assert [network for network, _, _ in weights.files] == ["generator", "order"]
     assert weights.bank == folder / "bank.safetensors"
 
 

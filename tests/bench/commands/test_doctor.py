@@ -70,7 +70,7 @@ def test_a_wrong_feature_network_does_not_pass(tmp_path):
 def test_weights_of_a_method_are_found(tmp_path):
     folder = tmp_path / "inade" / "deepfashion"
     folder.mkdir(parents=True)
-    (folder / "best_net_G.pth").write_bytes(b"x")
+    (folder / "best_net_G.pth").write_bytes(b"PK")
     found = checks(
         "--methods", "inade", "--dataset", "deepfashion2", "--data-root", tmp_path, "--weights-root", tmp_path
     )

@@ -19,12 +19,6 @@ from models.spade import SPADE, VSPADE
 METHODS = "spade,vspade,groupdnet,inade"
 
 
-@pytest.fixture(autouse=True)
-def quiet(caplog):
-    """The probe of time warns where others use the machine."""
-    caplog.set_level("ERROR")
-
-
 @pytest.fixture
 def run(tmp_path):
     return lambda *words: CliRunner().invoke(
@@ -61,17 +55,56 @@ def test_table_and_csv_hold_the_same_counts(run):
     assert "Time" not in shown[0]
 
 
-def test_time_is_the_median_of_the_repeats_and_measured_only_on_request(run, monkeypatch):
-    times = iter([5.0, 2.0, 1.0])
+class Clock:
+    """Times that are known."""
 
-    class Clock:
-        def measure(self, network, run):
-            return {"seconds": next(times)}
+    def __init__(self, rounds):
+        self.rounds = rounds
 
+    def measure(self, network, run):
+        assert not torch.backends.cudnn.allow_tf32
+        spread = {"seconds_p10": 1.5, "seconds_p90": 2.5, "calls": 5 * self.rounds}
+        return {"seconds": 2.0, **spread, "cpu_share": 0.5 if self.rounds == 7 else 1.0}
+
+
+def test_time_is_measured_on_request_with_its_spread(run, tmp_path, monkeypatch):
+    monkeypatch.setattr(torch.backends.cudnn, "allow_tf32", True)
     monkeypatch.setattr(profiling, "Seconds", Clock)
-    assert json.loads(run("--methods", "spade", "--json").stdout)[0]["seconds"] is None
+    row = json.loads(run("--methods", "spade", "--json").stdout)[0]
+    assert row["seconds"] is row["seconds_p10"] is row["calls"] is row["device"] is None
     row = json.loads(run("--methods", "spade", "--time", "--repeats", 3, "--json").stdout)[0]
-    assert (row["seconds"], row["device"]) == (2.0, "cpu")
+    assert [row[key] for key in ("seconds", "seconds_p10", "seconds_p90", "calls")] == [2.0, 1.5, 2.5, 15]
+    assert (row["device"], row["doubts"], row["memory_mb"], row["joules"]) == ("cpu", None, None, None)
+    assert row["precision"] == f"float32, threads: {torch.get_num_threads()}"
+    record = next(record for record in RecordStore(tmp_path / "records") if record.metric == "seconds")
+    assert record.values["fps"] == 0.5
+    assert record.provenance.precision == row["precision"]
+    assert torch.backends.cudnn.allow_tf32  # as it was before
+
+
+def test_a_time_that_others_disturbed_is_marked(run, tmp_path, monkeypatch):
+    monkeypatch.setattr(profiling, "Seconds", Clock)
+    words = ("--methods", "spade,inade", "--time", "--repeats", 7)
+    doubt = "Timed while others used the machine: the process had the CPU 50% of the time."
+    assert json.loads(run(*words, "--json").stdout)[0]["doubts"] == doubt
+    text = run(*words).stdout
+    assert text.count("2.0000*") == 2
+    assert f"* inade on paperdolls2: {doubt}" in text
+    records = {record.metric: record for record in RecordStore(tmp_path / "records")}
+    assert records["seconds"].doubts == (doubt,)
+    assert records["macs"].doubts == ()
+
+
+def test_a_time_is_really_taken(run):
+    row = json.loads(run("--methods", "inade", "--time", "--json").stdout)[0]
+    assert 0 < row["seconds_p10"] <= row["seconds"] <= row["seconds_p90"]
+    assert row["calls"] == 5
+
+
+def test_the_help_states_the_rules():
+    text = " ".join(CliRunner().invoke(cli, ["profile", "--help"], prog_name="bench").stdout.split())
+    for words in ("Rule macs:", "Rule flops: twice macs", "Rule macs_paper:", "warm-up", "10th and 90th", "95 %"):
+        assert words in text
 
 
 def test_what_is_on_record_is_not_measured_again_unless_asked(run, tmp_path, monkeypatch):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import signal
 import subprocess
 import sys
 import time
@@ -43,6 +44,12 @@ def is_running(number: int) -> bool:
     """Whether there is such a process; one that only waits to be counted out does not run."""
     status = _status(number)
     return bool(status) and status[0] != "Z"
+
+
+def is_deaf(number: int, *ways: str) -> bool:
+    """Whether Ctrl-C does nothing to a process: it is blocked (SigBlk) from its birth, ignored (SigIgn) later."""
+    lines = dict(line.split(":", 1) for line in Path(f"/proc/{number}/status").read_text().splitlines())
+    return any(int(lines[way], 16) & 1 << (signal.SIGINT - 1) for way in ways)
 
 
 def _is_worker(number: int, parent: int) -> bool:

@@ -4,7 +4,8 @@ from PIL import Image
 from small_trees import cut, save
 
 from bench.catalog import UserError
-from bench.preparation._maps import check_photo, renumbered, stored_ids, stored_labels
+from bench.datasets._reading import read_ids, read_labels
+from bench.preparation._maps import check_photo, renumbered
 
 LABELS = np.arange(12, dtype=np.uint8).reshape(3, 4)
 
@@ -23,7 +24,7 @@ def test_more_than_256_ids_repeat():
 
 def test_sixteen_bits_are_read_whole(tmp_path):
     save(tmp_path / "a.png", np.array([[40000, 65535], [0, 33001]], np.uint16))
-    assert stored_ids(tmp_path / "a.png").tolist() == [[40000, 65535], [0, 33001]]
+    assert read_ids(tmp_path / "a.png").tolist() == [[40000, 65535], [0, 33001]]
 
 
 @pytest.mark.parametrize("channels", [1, 3, 4])
@@ -32,7 +33,7 @@ def test_channels_that_repeat_the_class_are_dropped(tmp_path, channels):
     if channels == 4:
         stack[..., 3] = 255  # opaque
     save(tmp_path / "a.png", stack.squeeze())
-    np.testing.assert_array_equal(stored_labels(tmp_path / "a.png", 12), LABELS)
+    np.testing.assert_array_equal(read_labels(tmp_path / "a.png", None, 12), LABELS)
 
 
 def test_colours_and_palettes_are_refused(tmp_path):
@@ -42,17 +43,17 @@ def test_colours_and_palettes_are_refused(tmp_path):
     palette.save(tmp_path / "b.png")
     for name in "ab":
         with pytest.raises(UserError, match=rf"{name}\.png is a colour picture; expected a map"):
-            stored_labels(tmp_path / f"{name}.png", 12)
+            read_labels(tmp_path / f"{name}.png", None, 12)
 
 
 @pytest.mark.parametrize("number", [12, -1])
 def test_labels_out_of_range_are_refused(tmp_path, number):
     save(tmp_path / "a.tiff", np.array([[0, number]], np.int32))
-    with pytest.raises(UserError, match=rf"a\.tiff holds labels from .*{number}.*; expected 0 to 11"):
-        stored_labels(tmp_path / "a.tiff", 12)
+    with pytest.raises(UserError, match=rf"a\.tiff holds the label {number}; expected 0 to 11"):
+        read_labels(tmp_path / "a.tiff", None, 12)
 
 
-@pytest.mark.parametrize("read", [stored_ids, check_photo])
+@pytest.mark.parametrize("read", [read_ids, check_photo])
 def test_damaged_and_missing_files_are_named(tmp_path, read):
     save(tmp_path / "a.png", LABELS)
     (tmp_path / "a.png").write_bytes(b"")
@@ -66,4 +67,4 @@ def test_the_end_of_a_map_is_needed(tmp_path):
     save(tmp_path / "a.png", np.random.default_rng(0).integers(0, 255, (40, 40), np.uint8))
     cut(tmp_path / "a.png")
     with pytest.raises(UserError, match=r"a\.png cannot be read as an image"):
-        stored_ids(tmp_path / "a.png")
+        read_ids(tmp_path / "a.png")

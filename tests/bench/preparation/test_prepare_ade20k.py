@@ -31,7 +31,7 @@ def test_annotations_of_another_release_are_named(root):
     done = prepare("ade20k", "--data-root", root)
     assert done.exit_code == 1
     assert "ADE_val_00000002.png is a colour picture" in done.stdout
-    assert "ADE_val_00000010.png holds labels from 151 to 151; expected 0 to 150" in done.stdout
+    assert "ADE_val_00000010.png holds the label 151; expected 0 to 150" in done.stdout
 
 
 def test_another_folder_is_the_users_mistake(tmp_path):

@@ -42,6 +42,7 @@ def test_every_raw_id_has_a_train_id_or_is_void():
     labels = np.arange(256, dtype=np.uint8)
     scored = {int(label): int(train) for label, train in zip(labels, train_ids(labels), strict=True) if train != VOID}
     assert scored == dict(zip([7, 8, *range(11, 14), 17, *range(19, 29), 31, 32, 33], range(19), strict=True))
+    assert set(SCORED_AS) == {-1, *range(19)}
     assert [train if train >= 0 else VOID for train in SCORED_AS] == train_ids(labels)[:35].tolist()
 
 

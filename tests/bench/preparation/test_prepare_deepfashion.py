@@ -78,7 +78,7 @@ def test_bad_files_are_named(package, tmp_path):
     cut(package / "cihp_train_mask" / "a_10.png")
     done = prepare("deepfashion", "--from", package, "--data-root", tmp_path)
     assert done.exit_code == 1
-    for words in ("cihp_test_mask/a_2.png holds labels from 8 to 8", "test/a_10.jpg cannot", "mask/a_10.png cannot"):
+    for words in ("cihp_test_mask/a_2.png holds the label 8", "test/a_10.jpg cannot", "mask/a_10.png cannot"):
         assert words in done.stdout
     assert "1 made now, 3 damaged" in done.stdout
 

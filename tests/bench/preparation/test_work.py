@@ -9,13 +9,16 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from processes import is_running, start, wait_until, workers_of
+from processes import is_deaf, is_running, start, wait_until, workers_of
 from small_trees import cityscapes, contents, cut, prepare, save, times
 
 from bench.catalog import UserError
 from bench.datasets._folders import UNFINISHED, check_finished
+from bench.preparation._work import Item, Outcome, _make
 
 MANY = 250  # so many that not all are made when the first one is seen
+
+sees_processes = pytest.mark.skipif(not Path("/proc").is_dir(), reason="processes are looked up in /proc")
 
 
 def made(twins):
@@ -55,6 +58,15 @@ def test_what_is_there_is_not_made_again(tmp_path):
     assert {name for name in before if after[name] != before[name]} == {str(twins[2].relative_to(tmp_path))}
 
 
+def test_what_another_run_has_made_meanwhile_is_not_made_again(tmp_path):
+    def refuse(_):
+        raise AssertionError("it is there")
+
+    (tmp_path / "a.png").write_bytes(b"")
+    assert _make(refuse, Item(None, (tmp_path / "a.png",))) == Outcome()
+
+
+@sees_processes
 def test_a_killed_run_goes_on_and_its_processes_end_with_it(unbroken, tmp_path):
     twins = cityscapes(tmp_path, MANY)
     process = start(*command(tmp_path, 2))
@@ -76,10 +88,12 @@ def test_a_killed_run_goes_on_and_its_processes_end_with_it(unbroken, tmp_path):
     assert {name: data for name, data in contents(tmp_path).items() if not name.endswith(".part")} == unbroken
 
 
+@sees_processes
 def test_ctrl_c_of_a_terminal_is_one_line_and_code_130_and_nothing_is_lost(unbroken, tmp_path):
     twins = cityscapes(tmp_path, MANY)
     process = start(*command(tmp_path, 2))
     wait_until(lambda: made(twins), process)
+    assert any(is_deaf(worker, "SigIgn") for worker in workers_of(process.pid))
     os.killpg(process.pid, signal.SIGINT)
     output, errors = process.communicate(timeout=60)
     assert (process.returncode, output, errors.strip()) == (130, "", "interrupted")
@@ -90,10 +104,12 @@ def test_ctrl_c_of_a_terminal_is_one_line_and_code_130_and_nothing_is_lost(unbro
     assert contents(tmp_path) == unbroken
 
 
+@sees_processes
 def test_ctrl_c_while_processes_start_is_one_line(tmp_path):
     cityscapes(tmp_path, MANY)
     process = start(*command(tmp_path, 2))
     wait_until(lambda: len(workers_of(process.pid)) == 2, process)
+    assert all(is_deaf(worker, "SigBlk") for worker in workers_of(process.pid))  # before any line of Python has run
     os.killpg(process.pid, signal.SIGINT)
     output, errors = process.communicate(timeout=60)
     assert (process.returncode, output, errors.strip()) == (130, "", "interrupted")
@@ -109,6 +125,7 @@ def test_two_runs_at_once_make_the_same_files(unbroken, tmp_path):
     assert contents(tmp_path) == unbroken
 
 
+@sees_processes
 def test_a_worker_that_is_ended_from_outside_is_one_line_with_the_way_out(tmp_path):
     twins = cityscapes(tmp_path, MANY)
     process = start(*command(tmp_path, 2))
