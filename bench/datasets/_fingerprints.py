@@ -38,7 +38,7 @@ def fingerprint_of(title: str, paths: Sequence[Path]) -> str:
     digest = hashlib.sha256(title.encode())
     for path in paths:
         digest.update(path.name.encode() + bytes.fromhex(sha256_of(path)))
-    if newest < time.time() - SETTLED and _state(title, paths)[0] == state:  # nothing changed in the meantime
+    if newest < time.time() - SETTLED:
         with suppress(UserError):  # a folder that cannot be written costs time and nothing else
             write_text(remembered, digest.hexdigest() + "\n")
     return digest.hexdigest()

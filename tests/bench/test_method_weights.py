@@ -11,6 +11,7 @@ import torch
 from bench.catalog import UserError
 from bench.method_weights import _variants_that_fit, find_method_weights
 from bench.trust import first_use_file
+from bench.weight_files import method_folder
 from models.inade import INADE
 from models.spade import SPADE, VSPADE
 
@@ -21,6 +22,16 @@ def test_the_variant_that_a_file_belongs_to_is_named():
     assert "inade-8" in _variants_that_fit(INADE, "generator", released)
     assert _variants_that_fit(INADE, "encoder", released) == []
     assert _variants_that_fit(SPADE, "generator", released) == []
+
+
+def test_every_data_set_has_a_folder_of_weights_but_deepfashion2_which_deepfashions_networks_draw(tmp_path):
+    names = ("deepfashion", "deepfashion2", "cityscapes", "folder-street2")
+    assert [method_folder("spade", name, tmp_path).relative_to(tmp_path / "spade").as_posix() for name in names] == [
+        "deepfashion",
+        "deepfashion",
+        "cityscapes",
+        "folder-street2",
+    ]
 
 
 # Trust

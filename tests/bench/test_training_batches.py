@@ -1,7 +1,10 @@
 """Training batches: every epoch a permutation, some items mirrored, nothing but (seed, step) decides."""
 
+from dataclasses import replace
+
 import pytest
 import torch
+from noted_items import wait_for_workers
 
 from bench.batches import shuffled
 from bench.datasets.paperdolls import PAPERDOLLS, Paperdolls
@@ -49,7 +52,17 @@ def test_about_half_of_the_items_are_mirrored_photo_and_labels_alike(data):
             assert torch.equal(batch.images[n], image.flip(2) if turned[step * SIZE + n] else image)
 
 
-def test_batches_are_the_same_from_any_step_on_and_with_threads(data):
+def test_batches_are_the_same_from_any_step_on_and_with_workers(data):
+    wait_for_workers(2)
     whole = names(data, batches(data, range(7), flip=True))
     assert names(data, batches(data, range(4, 7), flip=True)) == whole[4 * SIZE :]
     assert names(data, batches(data, range(7), flip=True, workers=2)) == whole
+
+
+def test_items_are_cut_out_of_their_larger_form_only_where_that_is_asked_for(data):
+    larger = Paperdolls(replace(PAPERDOLLS, load_size=(40, 40)), "train", length=ITEMS, persons=1, size=32)
+    whole = list(shuffled(larger, SIZE, ITEMS // SIZE, range(3), 0, flip=False))
+    assert all(torch.equal(one.images, two.images) for one, two in zip(whole, batches(data, range(3)), strict=True))
+    cut = list(shuffled(larger, SIZE, ITEMS // SIZE, range(3), 0, flip=False, crop=True))
+    assert {tuple(batch.images.shape) for batch in cut} == {(SIZE, 3, 32, 32)}
+    assert not any(torch.equal(one.images, two.images) for one, two in zip(cut, whole, strict=True))

@@ -191,6 +191,17 @@ def test_an_odd_share_on_the_whole_val_split_is_a_warning(streets, monkeypatch, 
     assert ("label maps of another kind" in done.stderr) == warned
 
 
+def test_the_share_of_a_part_of_the_val_split_may_be_odd(streets):
+    for path in (streets / "cityscapes" / "val_label").iterdir():
+        save(path, np.where(np.asarray(Image.open(path)) == 1, 7, np.asarray(Image.open(path))))
+    for path in (streets / "cityscapes" / "val_inst").iterdir():
+        ids = np.asarray(Image.open(path))
+        save(path, np.where(ids == 1, np.uint16(7), ids))
+    done = run("verify", "cityscapes", "--data-root", streets)
+    assert (done.exit_code, done.stdout.splitlines()[0]) == (0, "cityscapes val: 0.0000 of all pixels are not scored")
+    assert done.stderr == "warning: cityscapes val has 2 items here; the papers count 500.\n"
+
+
 def test_an_instance_of_two_classes_is_named(streets):
     path = next((streets / "cityscapes" / "val_inst").glob("aachen_000001*"))
     ids = np.asarray(Image.open(path)).copy()

@@ -85,23 +85,6 @@ def test_what_was_written_just_now_is_not_remembered_as_it_may_change_within_a_t
     assert len(read) == 9
 
 
-def test_files_that_change_while_they_are_read_are_not_remembered(files, read, monkeypatch):
-    sha256_of = _fingerprints.sha256_of
-
-    def changing(path):
-        if path.name == "c.png":
-            files[0].write_bytes(b"changed meanwhile")
-        return sha256_of(path)
-
-    with monkeypatch.context() as patched:
-        patched.setattr(_fingerprints, "sha256_of", changing)
-        fingerprint_of("title", files)
-    read.clear()
-    files[0].write_bytes(b"a.png")
-    fingerprint_of("title", files)
-    assert len(read) == 3
-
-
 def test_a_damaged_memory_is_no_fingerprint(files):
     first = fingerprint_of("title", files)
     (remembered,) = (cache_folder() / "fingerprints").iterdir()

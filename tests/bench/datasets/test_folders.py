@@ -41,8 +41,8 @@ def places(root, instances=None):
 
 def test_numbers_in_names_sort_as_numbers(root):
     assert [files.image.stem for files in pair(places(root), root)] == ["p1", "p2", "p10"]
-    paths = map(Path, ["a10b2", "a2b10", "a2b9", "a²"])
-    assert list(map(str, sorted(paths, key=natural))) == ["a2b9", "a2b10", "a10b2", "a²"]
+    paths = map(Path, ["a10b2", "a2b10", "a2b9", "2²"])
+    assert list(map(str, sorted(paths, key=natural))) == ["2²", "a2b9", "a2b10", "a10b2"]
 
 
 @pytest.mark.parametrize("kind", ["img", "label"])

@@ -62,6 +62,14 @@ def test_instance_ids_of_16_bits_do_not_turn_negative_or_collide(files):
     assert (item.instances[:, -5:] == 4).all()  # 33001 - 65536 would have come first
 
 
+def test_an_instance_that_is_lost_in_resizing_leaves_no_gap(files):
+    ids = areas(3, 8, dtype=np.uint16)
+    ids[0, 0] = 5  # the items have every second row and column, from the second on
+    save(files.instance, ids)
+    assert np.unique(read_item(Form((24, 40), 5), files).instances).tolist() == [1, 2, 3]
+    assert np.unique(read_item(FORM, files).instances).tolist() == [1, 2]
+
+
 def test_instances_of_32_bits_are_read_too(tmp_path):
     path = save(tmp_path / "a.tiff", areas(5, 70000, dtype=np.int32))
     assert np.unique(read_ids(path)).tolist() == [5, 70000]
