@@ -22,6 +22,8 @@ from models._blocks.spatial import Planes
 from models._recipe import TINY_RECIPE, Recipe
 from models.base import Layout, Method, MethodSpec, semantic_planes
 
+UNPLACED = 0  # the label that has no positions; the authors skip what is 0 in their files
+
 
 @dataclass(frozen=True)
 class CladeConfig:
@@ -33,7 +35,6 @@ class CladeConfig:
     edges: bool = False  # an instance-edge plane follows the label planes, and every norm appends a copy of it
     stages: tuple[Stage, ...] = paper_stages(64, more=False)
     positions: bool = False  # ICPE
-    unplaced_class: int = 0  # has no positions: the authors skip the label that is 0 in their files
 
 
 @dataclass(frozen=True)
@@ -118,19 +119,19 @@ class CladeGenerator(Decoder):
         return self.decode(self.fc(Planes(planes).at(*self.grid)), condition)
 
 
-def object_offsets(labels: Tensor, unplaced_class: int) -> Tensor:
+def object_offsets(labels: Tensor) -> Tensor:
     """Measure where every pixel is in its object: [N, 2, H, W], rows and columns from the centroid, in [-1, 1].
 
     An object is an 8-connected component of one class; the largest offset of each, in both directions alone, is 1.
     """
-    maps = [_image_offsets(image, unplaced_class) for image in labels.cpu().numpy()]
+    maps = [_image_offsets(image) for image in labels.cpu().numpy()]
     return torch.from_numpy(np.stack(maps)).to(labels.device)
 
 
-def _image_offsets(labels: np.ndarray, unplaced_class: int) -> np.ndarray:
+def _image_offsets(labels: np.ndarray) -> np.ndarray:
     objects, count = np.zeros(labels.shape, dtype=np.int64), 0  # 0 = no object
     for number in np.unique(labels):
-        if number != unplaced_class:
+        if number != UNPLACED:
             found, many = ndimage.label(labels == number, structure=np.ones((3, 3)))
             objects += np.where(found > 0, found + count, 0)
             count += many
@@ -169,15 +170,15 @@ class Clade(Method[None]):
     def synthesize(self, layout: Layout, style: None) -> Tensor:
         """Draw one image per layout."""
         config = self.config
-        offsets = object_offsets(layout.labels, config.unplaced_class) if config.positions else None
+        offsets = object_offsets(layout.labels) if config.positions else None
         images: Tensor = self.generator(layout, offsets)
         return images
 
 
 _CONFIGS: Mapping[str, CladeConfig] = {
     "cityscapes": CladeConfig(35, 256, 512, edges=True, stages=paper_stages(64, more=True)),
-    "ade20k": CladeConfig(151, unplaced_class=150),
-    "ade20k-outdoor": CladeConfig(151, unplaced_class=150),
+    "ade20k": CladeConfig(151),
+    "ade20k-outdoor": CladeConfig(151),
     "coco-stuff": CladeConfig(183, edges=True),
     "celebamask-hq": CladeConfig(19),
     "deepfashion": CladeConfig(8),
