@@ -29,7 +29,7 @@ size = [256, 256]                       # height and width that networks draw; f
 # What follows may be left out; {split} stands for train and val.
 images = "{split}_img"                  # the photos, if they lie elsewhere than here
 labels = "{split}_label"                # label maps: one grey PNG per photo, of its name
-instances = "{split}_inst"              # instance maps; without them every class present is one instance
+instances = "{split}_inst"              # instance maps, an id per thing of one class; else a class is an instance
 dont_care = 255                         # the label of pixels that are not scored; they are a class more, the last
 palette = [[0, 0, 0], [200, 40, 40]]    # a colour per class
 scored_like = "cityscapes"              # a data set of the same classes, whose segmenter reads the images
