@@ -12,12 +12,13 @@ def of_scale(scale, count, size=32, seed=0):
     return scale * torch.randn(count, size, dtype=torch.float64, generator=torch.Generator().manual_seed(seed))
 
 
-def test_the_distance_of_gaussians_is_found_from_few_images():
-    reference = Gaussian(torch.zeros(32, dtype=torch.float64), torch.eye(32, dtype=torch.float64), None)
-    exact = 32 * (1.2 - 1) ** 2
-    sets = [of_scale(1.2, 160, seed=seed) for seed in range(12)]
-    assert np.mean([frechet_distance(Moments.of(images).gaussian(), reference) for images in sets]) > 1.6 * exact
-    assert np.mean([extrapolate(images, reference) for images in sets]) == pytest.approx(exact, rel=0.1)
+def test_most_of_what_few_images_add_to_the_distance_of_gaussians_goes():
+    reference = Gaussian(torch.zeros(64, dtype=torch.float64), torch.eye(64, dtype=torch.float64), None)
+    exact = 64 * (1.2 - 1) ** 2
+    sets = [of_scale(1.2, 320, size=64, seed=seed) for seed in range(10)]
+    excess = np.mean([frechet_distance(Moments.of(images).gaussian(), reference) for images in sets]) - exact
+    assert excess > exact
+    assert np.mean([extrapolate(images, reference) for images in sets]) == pytest.approx(exact, abs=0.12 * excess)
 
 
 def test_the_subsets_are_always_the_same():
