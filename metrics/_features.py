@@ -55,8 +55,8 @@ class KeptFeatures(Metric):
     def update(self, samples: Samples) -> None:
         """Put every run's features into their rows."""
         index = samples.index.cpu()
-        self.sums["features"][:, index] += self.features.of(samples).detach().cpu().float().movedim(1, 0)
-        self.sums["seen"][index] += 1
+        self.sums["features"][:, index] = self.features.of(samples).detach().cpu().float().movedim(1, 0)
+        self.sums["seen"][index] = 1
 
     def runs(self) -> list[Tensor]:
         """Return the features of every run, [N, D] float32."""

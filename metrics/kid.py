@@ -105,7 +105,8 @@ def within(features: Tensor, members: Tensor) -> KernelSums:
     """Sum the kernel of a set with itself, every image's with itself left out."""
     sums = kernel_sums(features, features, members, members)
     own = (features.double().square().sum(1) / features.shape[1] + 1) ** 3
-    return KernelSums(sums.rows - own, sums.columns - own, sums.subsets - members @ own)
+    rows = sums.rows - own
+    return KernelSums(rows, rows, sums.subsets - members @ own)
 
 
 def kernel_sums(x: Tensor, y: Tensor, of_x: Tensor, of_y: Tensor) -> KernelSums:

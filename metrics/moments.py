@@ -34,7 +34,8 @@ class Moments:
         """Estimate mean and covariance, the latter without bias (divided by N - 1)."""
         mean = self.sum / self.count
         covariance = torch.addr(self.outer, self.sum, mean, alpha=-1).div_(self.count - 1)
-        return Gaussian(mean, covariance, int(self.count))
+        # Several threads round the two halves of a product differently.
+        return Gaussian(mean, (covariance + covariance.T) / 2, int(self.count))
 
 
 @dataclass(frozen=True, eq=False)
@@ -42,7 +43,7 @@ class Gaussian:
     """Mean and covariance of features of N images."""
 
     mean: Tensor  # [D] float64
-    covariance: Tensor  # [D, D] float64, symmetric but for rounding
+    covariance: Tensor  # [D, D] float64, symmetric
     count: int | None  # None: imported statistics do not say
     stored_factor: Tensor | None = None  # read from a file, where `factor` has been computed before
 

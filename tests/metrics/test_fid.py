@@ -85,6 +85,13 @@ def test_awkward_features_have_the_exact_distance(case, other):
         assert frechet_distance(gaussian(one), gaussian(two)) == pytest.approx(expected, rel=1e-9, abs=1e-12 * scale)
 
 
+def test_sets_that_vary_in_different_features_have_the_exact_distance():
+    place = torch.arange(48)
+    fake, real = random_features(30) * (place < 25), random_features(40, seed=1) * (place > 23)
+    found = frechet_distance(gaussian(fake), gaussian(real))
+    assert found == pytest.approx(exact_distance(fake, real), rel=1e-9)
+
+
 def test_statistics_of_an_unknown_number_of_images_serve_as_well():
     fake, known = gaussian(random_features(30)), gaussian(random_features(17, seed=1))
     unknown = Gaussian(known.mean, known.covariance, None)

@@ -45,9 +45,24 @@ def test_features_that_depend_on_others_add_no_column():
     assert_factored(Moments.of(torch.cat([x, 2 * x[:, :2], torch.full((40, 1), 0.3)], 1)).gaussian(), 4)
 
 
-@pytest.mark.parametrize("value", [0.0, 0.37, -12.3])
-def test_equal_images_have_no_direction(value):
-    assert_factored(Moments.of(torch.full((9, 30), value)).gaussian(), 0)
+@pytest.mark.parametrize("value", [0.0, 1 / 3, -12.3])
+@pytest.mark.parametrize("count", [9, 7, 60])
+def test_equal_images_have_no_direction(value, count):
+    assert_factored(Moments.of(torch.full((count, 30), value, dtype=torch.float64)).gaussian(), 0)
+
+
+def test_a_large_feature_that_never_changes_adds_no_column():
+    x = torch.cat([features(40, size=4).double(), torch.full((40, 1), 3000 + 1 / 3, dtype=torch.float64)], 1)
+    gaussian = Moments.of(x).gaussian()
+    assert gaussian.covariance[4, 4] != 0  # by rounding
+    assert gaussian.factor.shape == (5, 4)
+
+
+def test_rounding_never_adds_a_direction_beyond_what_the_images_span():
+    x = torch.rand(3, 3, generator=torch.Generator().manual_seed(251)) + 30
+    known = Moments.of(x).gaussian()
+    assert Gaussian(known.mean, known.covariance, None).factor.shape == (3, 3)  # by rounding
+    assert known.factor.shape == (3, 2)
 
 
 def test_without_a_count_the_rank_is_found():
