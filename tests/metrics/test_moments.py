@@ -61,8 +61,9 @@ def test_a_large_feature_that_never_changes_adds_no_column():
 def test_rounding_never_adds_a_direction_beyond_what_the_images_span():
     x = torch.rand(3, 3, generator=torch.Generator().manual_seed(251)) + 30
     known = Moments.of(x).gaussian()
-    assert Gaussian(known.mean, known.covariance, None).factor.shape == (3, 3)  # by rounding
-    assert known.factor.shape == (3, 2)
+    rounded = known.covariance + 1e-9 * torch.eye(3, dtype=torch.float64)  # more than the images span
+    assert Gaussian(known.mean, rounded, None).factor.shape == (3, 3)
+    assert Gaussian(known.mean, rounded, known.count).factor.shape == (3, 2)
 
 
 def test_without_a_count_the_rank_is_found():
