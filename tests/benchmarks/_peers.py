@@ -49,6 +49,13 @@ def inception() -> FIDInception:
     return network.eval().requires_grad_(False)
 
 
+def folded_inception() -> FIDInception:
+    """It as the suite runs it: every batch norm in its convolution."""
+    network = inception()
+    network.fold()
+    return network
+
+
 def segmenter() -> PaperdollsSegmenter:
     """A segmenter so small that the rest of its script shows."""
     return PaperdollsSegmenter.from_files([SHIPPED / "paperdolls" / "segmenter.safetensors"])

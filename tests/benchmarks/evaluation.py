@@ -26,12 +26,13 @@ import time
 from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass
 from datetime import datetime, timezone
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import torch
-from _peers import Clock, alexnet, inception, lpips_module, peak_mb, pytorch_fid_network, segmenter
+from _peers import Clock, alexnet, folded_inception, lpips_module, peak_mb, pytorch_fid_network, segmenter
 from PIL import Image
 from torch import Tensor
 
@@ -46,7 +47,7 @@ from bench.seeds import stream_seed
 from metrics.base import Reading
 from metrics.fid import FID, frechet_distance
 from metrics.lpips_diversity import LPIPS
-from metrics.moments import Moments
+from metrics.moments import Gaussian, Moments
 from metrics.protocol import PROTOCOLS, derive
 from metrics.segmentation import SEGMENTATION, confusion, mean_iou
 from models.base import Layout, Method
@@ -206,7 +207,10 @@ class Stored(Dataset):
     def __len__(self) -> int:
         return len(self.photos)
 
-    def __getitem__(self, index: int) -> Item:
+    def loader(self, index: int) -> Callable[[], Item]:
+        return partial(self.item, index)
+
+    def item(self, index: int) -> Item:
         labels = np.array(self.labels[index])
         return Item(f"{index:05d}", labels, labels.astype(np.int32) + 1, np.array(self.photos[index]))
 
@@ -221,16 +225,16 @@ class Setting:
         settings = [f"repeats={job.runs}", f"lpips.groups={job.runs}", f"lpips.pairs={pairs}"]
         self.protocol = derive(PROTOCOLS["inade2021"], settings)
         self.num_layouts = job.images
-        self.networks: dict[str, Any] = {"inception": inception(), "alexnet": alexnet()}
+        self.networks: dict[str, Any] = {"inception": folded_inception(), "alexnet": alexnet()}
         self.networks = {k: v.to(self.device, memory_format=torch.channels_last) for k, v in self.networks.items()}
         self.unet = segmenter().to(self.device)
-        self.moments: Moments | None = None
+        self.photos: Gaussian | None = None
 
     def extractor(self, name: str) -> Any:
         return self.networks[name]
 
-    def reference(self, name: str) -> Moments | None:
-        return self.moments
+    def reference(self, name: str) -> Gaussian | None:
+        return self.photos
 
     def reading(self, segmenter: str | None = None) -> Reading:
         return Reading(self.unet, tuple(range(8)), "drawn", "nan_union")
@@ -242,22 +246,28 @@ def suites_way(job: Job) -> Side:
     clock, dataset, gallery, values = Clock(torch.device(job.device)), Stored(job), Gallery(job), {}
     for part, pairs in (("pass, 10 pairs", "random10"), ("pass, all pairs", "all")):
         setting = Setting(job, pairs)
-        photos = torch.cat([collate([dataset[n]], 8).images for n in range(job.images)]).to(clock.device)
+        images = torch.cat([collate([dataset[n]], 8).images for n in range(job.images)]).to(clock.device)
         network = setting.networks["inception"]
-        features = clock.time("FID features of the real images, once", in_batches, network, photos)
-        setting.moments = moments = Moments.of(features)
-        clock.time("factor of the reference, once", lambda moments=moments: moments.factor)
+        features = clock.time("FID features of the real images, once", in_batches, network, images)
+        setting.photos = photos = Moments.of(features).gaussian()
+        clock.time("factor of the reference, once", lambda photos=photos: photos.factor)
         metrics = {spec.name: spec.build(setting) for spec in (FID, LPIPS, SEGMENTATION)}
         job_pass = Pass(gallery, dataset, job.images, metrics, SEED, BATCH, clock.device)
         clock.time(part, lambda job_pass=job_pass: list(job_pass.run([range(job.images)], lambda _: None)))
         values |= {"miou": metrics["segmentation"].compute()["miou"], "lpips": metrics["lpips"].compute()["lpips"]}
         sums = metrics["fid"].state()
         runs = [Moments(sums["count"][run], sums["sum"][run], sums["outer"][run]) for run in range(SOLVES)]
-        values["fid"] = [clock.time(f"FID solve, {part}", frechet_distance, run, moments) for run in runs]
+        values["fid"] = [clock.time(f"FID solve, {part}", solved, run, photos) for run in runs]
     fakes = from_bytes(gallery.images.to(clock.device)).movedim(-1, 1)
     clock.time("inception alone", in_batches, network, fakes)
     clock.time("alexnet alone", in_batches, lambda images: setting.networks["alexnet"].stages(images)[-1], fakes)
+    clock.time("segmenter alone", in_batches, lambda images: setting.unet(images, (job.size, job.size)), fakes)
     return Side(clock.seconds, values, peak_mb(clock.device))
+
+
+def solved(moments: Moments, photos: Gaussian) -> float:
+    """Compute FID from the sums of one run."""
+    return frechet_distance(moments.gaussian(), photos)
 
 
 def in_batches(network: Callable[[Tensor], Tensor], images: Tensor) -> Tensor:
@@ -297,7 +307,7 @@ def price(job: Job, theirs: Mapping[str, float], ours: Mapping[str, float], imag
     rest = runs * (ours["FID solve, pass, 10 pairs"] + ours["FID solve, pass, all pairs"]) / (2 * SOLVES) + factor
     mine = {"A": scale * ours["pass, 10 pairs"] + rest, "B": scale * ours["pass, all pairs"] + rest}
     mine["C"] = mine["B"] + real * images / job.images
-    floor = scale * (ours["inception alone"] + ours["alexnet alone"])
+    floor = scale * (ours["inception alone"] + ours["alexnet alone"] + ours["segmenter alone"])
     return {
         name: {"papers": peer, "suite": mine[name], "ratio": peer / mine[name], "suite / networks": mine[name] / floor}
         for name, peer in (("A", a), ("B", b), ("C", c))
