@@ -13,6 +13,7 @@ from small_runs import bench, records, values
 from bench.catalog import UserError, methods, resolve
 from bench.cells import config_for
 from bench.datasets._find import find_dataset
+from models.clade import CLADE
 from models.inade import INADE
 from models.pix2pixhd import PIX2PIXHD
 from models.spade import SPADE, VSPADE
@@ -54,7 +55,7 @@ def test_methods_are_measured_on_it(root, tmp_path):
     assert tables == {f"folder-facades-inade2021+repeats=2.{ending}" for ending in ("csv", "tex", "txt")}
 
 
-@pytest.mark.parametrize("spec", [SPADE, VSPADE, PIX2PIXHD, INADE], ids=lambda spec: spec.name)
+@pytest.mark.parametrize("spec", [SPADE, VSPADE, PIX2PIXHD, CLADE, INADE], ids=lambda spec: spec.name)
 @pytest.mark.parametrize("more", ["", 'instances = "{split}_inst"\ndont_care = 255\n'], ids=["plain", "more"])
 def test_the_network_is_that_of_ade20k_for_other_classes_and_another_size(root, spec, more):
     (root / "facades" / "dataset.toml").write_text(TEXT + more)
@@ -62,12 +63,6 @@ def test_the_network_is_that_of_ade20k_for_other_classes_and_another_size(root, 
     fitted = {"num_classes": 4 if more else 3, "height": 64, "width": 32}
     fitted |= {"edges": bool(more)} if hasattr(spec.tiny, "edges") else {}
     assert config_for(spec, data, "paper") == replace(spec.configs["ade20k"], **fitted)
-
-
-def test_clade_skips_the_first_label_as_everywhere_but_on_ade20k(root):
-    clade = resolve("method", methods(), "clade")
-    config = config_for(clade, find_dataset("folder:facades", root), "paper")
-    assert config == replace(clade.configs["celebamask-hq"], num_classes=3, height=64, width=32)
 
 
 @pytest.mark.parametrize("name", ["groupdnet", "bicyclegan", "dscgan", "mulnet"])
