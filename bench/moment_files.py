@@ -66,4 +66,4 @@ def _checked(mu: NDArray[np.generic], sigma: NDArray[np.generic], count: int | N
         raise ValueError("the second is no covariance: not symmetric, or with negative variances")
     if count is not None and count < 2:
         raise ValueError(f"a count of {count}")
-    return Gaussian(mean, (covariance + covariance.T) / 2, count)
+    return Gaussian(mean, covariance, count)

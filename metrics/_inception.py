@@ -2,7 +2,7 @@
 
 Against torchvision's, FID's has 1008 classes, average pools that leave the padding out, and a max pool in the last
 block. Both keep the names of their files, and both are folded when they are read: every batch norm goes into its
-convolution, which is a third of the time of the features and moves them by 3e-7 of their length.
+convolution, which moves the features by 3e-7 of the largest and takes 71 ms an image on one core instead of 86.
 """
 
 from __future__ import annotations
@@ -85,7 +85,7 @@ class FIDInception(Inception):
         super().__init__(mode, 1008, average_inside, maximum)
 
     def logits(self, features: Tensor) -> Tensor:
-        """Leave the bias out, as the original Inception Score did and everyone since."""
+        """Leave the bias out, as torch-fidelity does."""
         return features @ self.fc.weight.T
 
 
