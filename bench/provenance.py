@@ -11,7 +11,7 @@ from pathlib import Path
 from bench.records import Provenance
 
 CHECKOUT = Path(__file__).resolve().parents[1]
-PACKAGES = ("torch", "torchvision", "numpy", "scipy", "pillow", "lpips", "segmentation-models-pytorch")
+PACKAGES = ("torch", "torchvision", "numpy", "scipy", "pillow", "lpips", "clean-fid", "segmentation-models-pytorch")
 
 
 def collect(device: str, start: datetime, seconds: float, batch_size: int, precision: str = "float32") -> Provenance:
