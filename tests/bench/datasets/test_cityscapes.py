@@ -6,6 +6,7 @@ from small_files import areas, photo, save
 
 from bench.catalog import UserError
 from bench.datasets.cityscapes import CITYSCAPES, open_cityscapes
+from models._blocks import train_ids
 
 GOLDENS = Path(__file__).parents[2] / "goldens" / "metrics"
 FRAMES = ("bonn_000000_000019", "aachen_000010_000019", "aachen_000002_000019")
@@ -125,12 +126,19 @@ def test_a_label_of_no_class_is_an_error_also_where_it_means_unlabelled_elsewher
 
 def test_labels_are_scored_as_train_ids():
     golden = np.load(GOLDENS / "cityscapes_id_map.npz")
-    train_ids = np.where(golden["train_ids"] == 255, -1, golden["train_ids"].astype(int))
-    assert (np.array(CITYSCAPES.scored_as)[golden["label_ids"]] == train_ids).all()
+    expected = np.where(golden["train_ids"] == 255, -1, golden["train_ids"].astype(int))
+    assert (np.array(CITYSCAPES.scored_as)[golden["label_ids"]] == expected).all()
     assert np.unique(golden["label_ids"]).tolist() == list(range(34))
     assert CITYSCAPES.scored_as[34] == -1
     assert sorted(score for score in CITYSCAPES.scored_as if score >= 0) == list(range(19))
     assert len(CITYSCAPES.ignored_classes) == 16
+
+
+def test_methods_number_the_classes_as_the_data_set_scores_them():
+    scored = [train_ids.VOID if score < 0 else score for score in CITYSCAPES.scored_as]
+    assert list(train_ids.CITYSCAPES) == scored
+    colours = {score: CITYSCAPES.palette[label] for label, score in enumerate(scored) if score != train_ids.VOID}
+    assert train_ids.COLOURS == (*(colours[score] for score in range(19)), (0, 0, 0))
 
 
 def test_names_and_colours():
