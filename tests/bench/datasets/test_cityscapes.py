@@ -138,7 +138,7 @@ def test_methods_number_the_classes_as_the_data_set_scores_them():
     scored = [train_ids.VOID if score < 0 else score for score in CITYSCAPES.scored_as]
     assert list(train_ids.CITYSCAPES) == scored
     colours = {score: CITYSCAPES.palette[label] for label, score in enumerate(scored) if score != train_ids.VOID}
-    assert train_ids.COLOURS == (*(colours[score] for score in range(19)), (0, 0, 0))
+    assert (*(colours[score] for score in range(19)), (0, 0, 0)) == train_ids.COLOURS
 
 
 def test_names_and_colours():
