@@ -131,8 +131,8 @@ PROGRAM = """if True:
     team = _team(2)
     while sys.argv[1] == "up" and not team.is_up:
         time.sleep(0.01)
-    print(*team.pool._processes, flush=True)
     try:
+        print(*team.pool._processes, flush=True)  # whoever reads this may interrupt at once
         time.sleep(60)
     except KeyboardInterrupt:
         sys.exit(130)

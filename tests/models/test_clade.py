@@ -92,11 +92,11 @@ def test_positions_are_those_of_a_flood_fill():
 def test_positions_run_from_minus_one_to_one_down_and_right_and_touch_at_corners():
     labels = torch.zeros(1, 6, 6, dtype=torch.int64)
     labels[0, 1:4, 1:3] = 1  # three rows, two columns
-    offsets = object_offsets(labels, 0)[0]
+    offsets = object_offsets(labels)[0]
     torch.testing.assert_close(offsets[0, 1:4, 1], torch.tensor([-1.0, 0, 1]), atol=2e-5, rtol=0)
     torch.testing.assert_close(offsets[1, 1, 1:3], torch.tensor([-1.0, 1]), atol=3e-5, rtol=0)
     labels[0, 4, 3] = 1  # touches the corner, so it is the same object
-    assert object_offsets(labels, 0)[0, 0, 4, 3] > 0.99
+    assert object_offsets(labels)[0, 0, 4, 3] > 0.99
 
 
 def test_icpe_without_its_convolutions_is_clade():
