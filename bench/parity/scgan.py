@@ -33,6 +33,9 @@ _STEP_TOLERANCE = 1e-3
 # Rounding also turns a sign of L1 or of an activation: in float64 single gradients differ by up to 0.024, and the
 # golden's from those by up to 0.017.
 _GRADIENT_TOLERANCE = 0.03
+# So what the updated discriminator says moves too: the golden is 0.0038 from the same steps in float64, and float32 is
+# up to 0.004 from the golden on some machines.
+_JUDGED_TOLERANCE = 0.01
 
 
 def scgan_config(golden: Golden) -> ScganConfig:
@@ -233,8 +236,10 @@ def training_step(golden: Golden) -> list[Comparison]:
     results += [golden.image("svg_train_mode", replay.objective.vector_image), *replay.gradients(golden, "G")]
     losses |= replay.discriminator(None, update=True)
     results += replay.gradients(golden, "D")
-    for name, value in losses.items():
-        results += [compare(name, value, golden.array(name), tolerance=1e-5)] if name in golden.arrays else []
+    for name in filter(golden.arrays.__contains__, losses):
+        # The fakes that D sees are drawn with updated weights.
+        tolerance = _STEP_TOLERANCE if name == "D_Fake" else 1e-5
+        results.append(compare(name, losses[name], golden.array(name), tolerance=tolerance))
     for name, value in golden.mapping("losses").items():
         results.append(compare(name, losses.get(f"G_{name}", float("nan")), value, tolerance=1e-5))
     return results + _after(golden, replay)
@@ -250,5 +255,5 @@ def _after(golden: Golden, replay: _Replay) -> list[Comparison]:
     return [
         golden.image("out", image, tolerance=_STEP_TOLERANCE),
         *golden.statistics("out", image),
-        compare("pred4_after", coarsest, golden.array("pred4_after"), tolerance=_STEP_TOLERANCE),
+        compare("pred4_after", coarsest, golden.array("pred4_after"), tolerance=_JUDGED_TOLERANCE),
     ]
