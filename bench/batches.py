@@ -11,7 +11,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from bench.datasets.base import Dataset, Item
+from bench.datasets.base import Dataset, Item, Unpaired
 from bench.images import photos_to_tensor
 from bench.seeds import stream_seed
 from bench.workers import done_ahead
@@ -86,18 +86,23 @@ def shuffled(
 ) -> Generator[Batch, None, None]:
     """Make the training batches of these steps; the order of every epoch of `per_epoch` batches is one of its own.
 
-    With `crop` the items are cut out of their larger form, where the data set has one.
+    With `crop` the items are cut out of their larger form, where the data set has one. The sides of unpaired data are
+    ordered alone, so that photos meet others in every epoch.
     """
     larger = dataset.spec.load_size if crop else None
     source = dataset if larger is None else dataset.resized(larger)
 
-    def indices() -> Iterator[int]:
+    def chosen(what: str) -> Iterator[int]:
         for step in steps:
             epoch, position = divmod(step, per_epoch)
-            order = torch.randperm(len(dataset), generator=stream(seed, "order", epoch))
+            order = torch.randperm(len(dataset), generator=stream(seed, what, epoch))
             yield from order[position * size : (position + 1) * size].tolist()
 
-    with closing(done_ahead(map(source.loader, indices()), workers)) as reading:
+    if isinstance(source, Unpaired):
+        loaders = map(source.pair_loader, chosen("order"), chosen("partners"))
+    else:
+        loaders = map(source.loader, chosen("order"))
+    with closing(done_ahead(loaders, workers)) as reading:
         for step in steps:
             items = list(islice(reading, size))
             if larger is not None:

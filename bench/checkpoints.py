@@ -27,9 +27,16 @@ def read_weights(path: Path) -> dict[str, Tensor]:
         raise UserError(f"{path}: no such weight file.") from None
     except SafetensorError as error:
         raise UserError(f"{path}: not a whole safetensors file ({error}); delete it and get it again.") from error
+    if isinstance(state, dict) and state and all(isinstance(part, dict) for part in state.values()):
+        state = _flat(state)
     if not isinstance(state, dict) or not all(isinstance(value, Tensor) for value in state.values()):
         raise UserError(f"{path}: expected a plain state dict (names and tensors) and found something else.")
     return state
+
+
+def _flat(states: Mapping[str, Any]) -> dict[str, Tensor]:
+    """Join the state dicts of several networks in one file, as MUNIT's are."""
+    return {f"{name}.{key}": value for name, state in states.items() for key, value in state.items()}
 
 
 def _read_pickle(path: Path) -> Any:  # noqa: ANN401 - whatever is in the file

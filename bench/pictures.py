@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
+from bench.datasets.base import Item
 from bench.files import whole_file
 
 Photo = NDArray[np.uint8]  # [H, W, 3]
@@ -19,6 +20,11 @@ def paint_labels(labels: NDArray[np.integer], palette: Sequence[tuple[int, int, 
     """Colour a label map [H, W]."""
     photo: Photo = np.asarray(palette, np.uint8)[labels]
     return photo
+
+
+def paint_condition(item: Item, palette: Sequence[tuple[int, int, int]]) -> Photo:
+    """Show what an item's images are drawn from: its photo to translate or, where there is none, its labels."""
+    return paint_labels(item.labels, palette) if item.source is None else item.source
 
 
 def grid(rows: Sequence[Sequence[Photo]], *, gap: int = 2, scale: int = 1) -> Photo:

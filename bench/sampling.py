@@ -14,7 +14,7 @@ from bench.batches import collate, stream
 from bench.catalog import UserError, check_name
 from bench.datasets.base import Dataset, DatasetSpec, Item
 from bench.images import to_photos
-from bench.pictures import Photo, paint_labels
+from bench.pictures import Photo, paint_condition
 from bench.runner import draw_style
 from models.base import Layout, Method
 
@@ -79,4 +79,4 @@ def draw_row(
     """Draw one row of a grid: the coloured layout, its photo, the samples."""
     item = dataset[index]
     images = draw(method, dataset, index, part, samples, seed, device)
-    return [paint_labels(item.labels, dataset.palette), item.image, *to_photos(images)]
+    return [paint_condition(item, dataset.palette), item.image, *to_photos(images)]

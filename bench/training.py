@@ -25,7 +25,7 @@ from bench.checkpoints import read_checkpoint, write_checkpoint
 from bench.datasets.base import Dataset
 from bench.files import write_text
 from bench.images import to_photos
-from bench.pictures import grid, paint_labels, save_png
+from bench.pictures import grid, paint_condition, save_png
 from bench.seeds import stream_seed
 from models._losses import Vgg19
 from models._recipe import Game, Player, Schedule, initialise
@@ -70,9 +70,13 @@ class Trainer:
         self.trained = nn.ModuleDict({"method": method, "discriminator": self.objective.discriminator})
         self.objective.perceptual = perceptual
         self.objective.to(options.device, memory_format=torch.channels_last)  # type: ignore[call-overload]
-        self.adam_g = torch.optim.Adam(method.parameters(), recipe.lr_generator, recipe.betas)
+        self.adam_g = torch.optim.Adam(
+            method.parameters(), recipe.lr_generator, recipe.betas, weight_decay=recipe.weight_decay
+        )
         opponent = {"params": list(self.objective.discriminator.parameters())}  # none, where there is no adversary
-        self.adam_d = torch.optim.Adam([opponent], recipe.lr_discriminator, recipe.betas)
+        self.adam_d = torch.optim.Adam(
+            [opponent], recipe.lr_discriminator, recipe.betas, weight_decay=recipe.weight_decay
+        )
         self.average = copy.deepcopy(method).requires_grad_(False).eval() if recipe.average is not None else None
         self.step = 0
         self._log: list[dict[str, float]] = []
@@ -108,7 +112,7 @@ class Trainer:
             steps,
             options.seed,
             flip=recipe.flip,
-            crop=True,
+            crop=recipe.crop,
             workers=options.num_workers,
         )
         with closing(batches):
@@ -267,7 +271,7 @@ class Trainer:
             rngs = [stream("grid", index, draw) for draw in range(6)]
             style = method.sample_style(layout.select([0] * 6), rngs)
             images = to_photos(method.synthesize(layout, style))
-            rows.append([paint_labels(item.labels, self.dataset.palette), item.image, *images])
+            rows.append([paint_condition(item, self.dataset.palette), item.image, *images])
         method.train(was_training)
         save_png(self.options.folder / "grids" / f"{self.step:07d}.png", grid(rows))
 

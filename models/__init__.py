@@ -53,6 +53,12 @@ METHODS: Mapping[str, tuple[str, str]] = {
     "scgan-relu": ("models.scgan:SCGAN_RELU", "SC-GAN that blends by the vectors' positive parts"),
     "scgan-no-nonlinearity": ("models.scgan:SCGAN_NO_NONLINEARITY", "SC-GAN that blends by the vectors as they are"),
     "scgan-oasis": ("models.scgan:SCGAN_OASIS", "SC-GAN trained as OASIS is (re-constructed)"),
+    "scgan-unpaired": (
+        "models.scgan_unpaired:SCGAN_UNPAIRED",
+        "SC-GAN that translates photos between domains (re-constructed)",
+    ),
+    "munit": ("models.munit:MUNIT", "MUNIT (ECCV 2018): translates photos between domains, a style per image"),
+    "dmit": ("models.dmit:DMIT", "DMIT (NeurIPS 2019): one network for all domains (re-constructed)"),
     "sean": ("models.sean:SEAN", "SEAN (CVPR 2020): a style code per class, of a reference photo"),
     "maskgan": (
         "models.maskgan:MASKGAN",

@@ -36,6 +36,26 @@ class Spread:
 
 
 @dataclass(frozen=True)
+class FanIn:
+    """Initial weights of variance 2 / inputs, which ReLUs keep (Kaiming's)."""
+
+
+@dataclass(frozen=True)
+class Apart:
+    """Initial weights by rules of their own for the method and for the discriminator."""
+
+    method: float | Spread | FanIn | None
+    discriminator: float | Spread | FanIn | None
+
+    def rule(self, name: str) -> float | Spread | FanIn | None:
+        """Choose by the name of a module of the game."""
+        return self.discriminator if name.startswith("discriminator.") else self.method
+
+
+Gain = float | Spread | FanIn | Apart | None  # a number is the gain of Xavier-normal weights; None = as torch's layers
+
+
+@dataclass(frozen=True)
 class Schedule(ABC):
     """What every recipe says, whatever the losses: how long, how fast, and from which weights."""
 
@@ -45,7 +65,9 @@ class Schedule(ABC):
     lr_generator: float = 1e-4  # generator and encoder share one Adam
     lr_discriminator: float = 4e-4
     betas: tuple[float, float] = (0.0, 0.9)
-    init_gain: float | Spread | None = 0.02  # of Xavier-normal weights; None = uniform, as torch's layers start
+    weight_decay: float = 0.0  # of both players' Adam
+    init_gain: Gain = 0.02
+    crop: bool = True  # cut training items out of their larger form, where the data set has one
     flip: bool = True  # mirror half of the training items
     epoch_images: int | None = None  # images that count as an epoch; None = the whole training split
     average: float | None = None  # decay of a running mean of all weights, which is what counts in the end
@@ -161,6 +183,10 @@ class Objective(Game):
         style, divergence = self.method.encode_style(images, layout, noise)
         return self.method.synthesize(layout, style), divergence
 
+    def resembled(self, images: Tensor, layout: Layout) -> Tensor:
+        """Choose the photos that drawings shall resemble."""
+        return images
+
     def generator_losses(self, images: Tensor, layout: Layout, noise: Any) -> dict[str, Tensor]:  # noqa: ANN401
         """Weighted terms for generator and encoder; names are those of the authors' logs."""
         recipe = self.recipe
@@ -172,9 +198,9 @@ class Objective(Game):
             "GAN_Feat": recipe.feature_matching * feature_matching(fakes, reals, recipe.first_matched),
         }
         if self.perceptual is not None and recipe.perceptual:
-            losses["VGG"] = recipe.perceptual * self.perceptual(fake, images)
+            losses["VGG"] = recipe.perceptual * self.perceptual(fake, self.resembled(images, layout))
         if recipe.pixel:
-            losses["L1"] = recipe.pixel * F.l1_loss(fake.float(), images)
+            losses["L1"] = recipe.pixel * F.l1_loss(fake.float(), self.resembled(images, layout))
         if divergence is not None:
             losses["KLD"] = recipe.kl * min(len(images), recipe.images_per_gpu) * divergence.mean()
         return losses
@@ -221,13 +247,13 @@ class HasTables(Protocol):
 _SCALE_DEVIATION = 0.02  # of a norm's own scales around 1, in every code base that has them
 
 
-def initialise(network: nn.Module, gain: float | Spread | None, rng: torch.Generator) -> None:
-    """Draw normal weights (Xavier's, or of one spread), zero biases and random singular vectors, in order of names.
+def initialise(network: nn.Module, gain: Gain, rng: torch.Generator) -> None:
+    """Draw normal weights by a rule, zero biases and random singular vectors, in order of names.
 
     Without a gain, weights and biases are drawn as torch's layers do: uniformly, up to 1 / sqrt(inputs).
     """
     with torch.no_grad():
-        for _, module in sorted(network.named_modules()):
+        for name, module in sorted(network.named_modules()):
             if isinstance(module, HasTables):
                 module.reset_tables(rng)
             if isinstance(module, nn.BatchNorm2d) and module.affine:
@@ -235,17 +261,22 @@ def initialise(network: nn.Module, gain: float | Spread | None, rng: torch.Gener
             if not isinstance(module, nn.Conv2d | nn.ConvTranspose2d | nn.Linear):
                 continue
             weight = module.weight_orig if isinstance(module, Spectral) else module.weight
-            if gain is None:
+            rule = gain.rule(name) if isinstance(gain, Apart) else gain
+            if rule is None:
                 _draw_uniform(weight, module.bias, rng)
             else:
-                _draw_normal(weight, module.bias, gain, rng)
+                _draw_normal(weight, module.bias, rule, rng)
             if isinstance(module, Spectral):
                 module.weight_u.copy_(F.normalize(torch.randn(module.weight_u.shape, generator=rng), dim=0))
 
 
-def _draw_normal(weight: Tensor, bias: Tensor | None, gain: float | Spread, rng: torch.Generator) -> None:
-    fans = (weight.shape[0] + weight.shape[1]) * math.prod(weight.shape[2:])
-    deviation = gain.deviation if isinstance(gain, Spread) else gain * math.sqrt(2.0 / fans)
+def _draw_normal(weight: Tensor, bias: Tensor | None, gain: float | Spread | FanIn, rng: torch.Generator) -> None:
+    if isinstance(gain, Spread):
+        deviation = gain.deviation
+    elif isinstance(gain, FanIn):
+        deviation = math.sqrt(2.0 / weight[0].numel())
+    else:
+        deviation = gain * math.sqrt(2.0 / ((weight.shape[0] + weight.shape[1]) * math.prod(weight.shape[2:])))
     weight.copy_(deviation * torch.randn(weight.shape, generator=rng))
     if bias is not None:
         bias.zero_()

@@ -17,7 +17,7 @@ from torch.func import functional_call
 from torch.nn import functional as F
 
 from models._blocks.colours import spread_colours, stretched
-from models._blocks.encoders import divergence, remap
+from models._blocks.encoders import HalvingBlock, divergence, remap
 from models._blocks.patches import HalvingDiscriminator
 from models._blocks.unet import UnetConfig, UnetMethod
 from models._losses import least_squares
@@ -34,27 +34,6 @@ class BicycleGanConfig(UnetConfig):
     encoder_channels: int = 64
 
 
-class EncoderBlock(nn.Module):
-    """Halve the grid with two normalised convolutions; the shortcut keeps what the norms take away."""
-
-    def __init__(self, inputs: int, outputs: int) -> None:
-        super().__init__()
-        self.conv = nn.Sequential(
-            nn.InstanceNorm2d(inputs),
-            nn.LeakyReLU(0.2),
-            nn.Conv2d(inputs, inputs, 3, padding=1),
-            nn.InstanceNorm2d(inputs),
-            nn.LeakyReLU(0.2),
-            nn.Sequential(nn.Conv2d(inputs, outputs, 3, padding=1), nn.AvgPool2d(2)),
-        )
-        self.shortcut = nn.Sequential(nn.AvgPool2d(2), nn.Conv2d(inputs, outputs, 1))
-
-    def forward(self, x: Tensor) -> Tensor:
-        """Read x [N, inputs, h, w]: [N, outputs, h / 2, w / 2]."""
-        halved: Tensor = self.conv(x) + self.shortcut(x)
-        return halved
-
-
 class BicycleGanEncoder(nn.Module):
     """netE of the authors' files (`resnet_256`): a photo to mean and log-variance of z."""
 
@@ -67,7 +46,7 @@ class BicycleGanEncoder(nn.Module):
         widths = [min(number, 4) * channels for number in range(1, halvings + 1)]
         self.conv = nn.Sequential(
             nn.Conv2d(3, channels, 4, stride=2, padding=1),
-            *(EncoderBlock(inputs, outputs) for inputs, outputs in pairwise(widths)),
+            *(HalvingBlock(inputs, outputs) for inputs, outputs in pairwise(widths)),
             nn.LeakyReLU(0.2),
             nn.AvgPool2d(_POOLED),
         )

@@ -8,132 +8,22 @@ has a style, a vector z for the whole image; the released networks of the other 
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
-from functools import partial
+from dataclasses import replace
 from types import MappingProxyType
-from typing import Any, Literal
+from typing import Any
 
-from torch import Tensor, nn
-from torch.nn import functional as F
+from torch import Tensor
 
-from models._blocks.decoder import BlockChain, Stage, first_grid, paper_stages, tiny_stages
-from models._blocks.image_styles import ImageEncoder, VectorMethod, first_features, first_layer
+from models._blocks.decoder import tiny_stages
+from models._blocks.image_styles import ImageEncoder, VectorMethod
 from models._blocks.semantic_vectors import (
-    NONLINEARITIES,
     Blur,
-    Nonlinearity,
-    VectorGenerator,
-    label_pyramid,
     paper_widths,
-    semantic_vectors,
 )
-from models._blocks.spatial import Planes, SpatialNorm
-from models._blocks.spatially_conditional import (
-    Composition,
-    CompositionBlock,
-    ConcatConv2d,
-    ConditionalConv2d,
-    ConditionalNorm,
-    FreeStandingNorm,
-    Shares,
-)
-from models._blocks.spectral import SpectralConv2d
 from models._recipe import TINY_RECIPE
 from models._scgan_games import ScganOasisRecipe, ScganRecipe
+from models._scgan_network import ScganConfig, ScganGenerator, scgan_stages
 from models.base import Layout, MethodSpec, semantic_planes
-
-
-def _stages(width: int, first: int, *, more: bool) -> tuple[Stage, ...]:
-    """SPADE's blocks, of which the first may read other features than it draws."""
-    head, *others = paper_stages(width, more=more)
-    return (replace(head, inputs=16 * first), *others)
-
-
-@dataclass(frozen=True)
-class ScganConfig:
-    """Sizes of one SC-GAN."""
-
-    num_classes: int  # label planes, the don't-care class among them
-    height: int = 256
-    width: int = 256
-    edges: bool = False  # an instance-edge plane follows the label planes
-    label_shift: int = 0  # class c of the data set is the network's plane c + label_shift, around the end
-    stages: tuple[Stage, ...] = _stages(32, 32, more=False)
-    vector_widths: tuple[int, ...] = paper_widths(32, more=False)  # of the vector generator, the coarsest grid first
-    vector_spectral: bool = True
-    draws_vectors: bool = True  # the vector generator draws an image of its own, for its loss
-    blur: Blur | None = None
-    candidates: int = 3  # of every convolution, n in the paper
-    norm_candidates: int = 4
-    temperature: float = 0.05
-    nonlinearity: Nonlinearity = "softmax"
-    conv: Literal["conditional", "concat"] = "conditional"
-    norm: Literal["conditional", "batch"] = "conditional"
-    hidden: int = 128  # channels between the planes and gamma, beta of a shortcut
-    kernel: int = 3  # of the convolutions there
-    z_size: int | None = None  # None: the first grid is made from the label map
-    encoder: ImageEncoder | None = None
-
-
-class ScganGenerator(BlockChain):
-    """netG of the authors' files."""
-
-    def __init__(self, config: ScganConfig) -> None:
-        planes = config.num_classes + config.edges
-        conv = ConditionalConv2d if config.conv == "conditional" else ConcatConv2d
-        norm = partial(ConditionalNorm, count=config.norm_candidates)
-        super().__init__(
-            config.stages,
-            lambda channels, _: SpatialNorm(channels, planes, config.hidden, kernel=config.kernel),
-            lambda stage, shortcut_norm: CompositionBlock(
-                stage,
-                partial(conv, count=config.candidates),
-                norm if config.norm == "conditional" else FreeStandingNorm,
-                lambda channels: shortcut_norm(channels, 1),
-            ),
-        )
-        self.config = config
-        self.grid = first_grid(config.height, config.width, config.stages)
-        self.fc = first_layer(config.stages[0].inputs, self.grid, planes=planes, z_size=config.z_size)
-        self.pyramid_spaital_routing = VectorGenerator(  # their spelling
-            planes,
-            config.vector_widths,
-            conv=SpectralConv2d if config.vector_spectral else nn.Conv2d,
-            draws=config.draws_vectors,
-        )
-        self.conv_img = nn.Conv2d(config.stages[-1].outputs, 3, 3, padding=1)
-
-    def vector_features(self, planes: Tensor) -> list[Tensor]:
-        """Give the features whose averages are the semantic vectors, per grid, the coarsest first."""
-        levels = len(self.config.vector_widths)
-        features: list[Tensor] = self.pyramid_spaital_routing(
-            label_pyramid(planes, levels, self.config.blur, self.config.num_classes)
-        )
-        return features
-
-    def shares(self, features: Tensor) -> Shares:
-        """How much of every candidate each position of a grid [N, C, h, w] takes (paper, equation 2)."""
-        config = self.config
-        convolutions, norms = (
-            NONLINEARITIES[config.nonlinearity](config.temperature * semantic_vectors(features, size))
-            for size in (config.candidates, config.norm_candidates)
-        )
-        return Shares(convolutions, norms)
-
-    def render(self, planes: Tensor, features: list[Tensor], z: Tensor | None) -> Tensor:
-        """Draw [N * K, 3, H, W] in [-1, 1] with the vectors of N layouts."""
-        pyramid = Planes(planes)
-        shares = {(level.shape[2], level.shape[3]): self.shares(level) for level in features}
-        x = self.grow(first_features(self.fc, self.grid, pyramid, z), Composition(shares, pyramid))
-        return F.hardtanh(self.conv_img(F.leaky_relu(x, 0.2)))
-
-    def forward(self, planes: Tensor, z: Tensor | None) -> tuple[Tensor, Tensor | None]:
-        """Draw for label planes [N, P, H, W] and z [N * K, Z], or for the planes alone.
-
-        The second value is the image of the vector generator, [N, 3, H, W].
-        """
-        features, draw = self.vector_features(planes), self.pyramid_spaital_routing.toRGB
-        return self.render(planes, features, z), None if draw is None else draw(features[-1])
 
 
 class Scgan(VectorMethod):
@@ -166,7 +56,7 @@ _CITYSCAPES = ScganConfig(  # not released: the numbers of ADE20K, with SPADE's 
     256,
     512,
     edges=True,
-    stages=_stages(32, 32, more=True),
+    stages=scgan_stages(32, 32, more=True),
     vector_widths=paper_widths(32, more=True),
 )
 _CONFIGS: Mapping[str, ScganConfig] = {
@@ -175,7 +65,7 @@ _CONFIGS: Mapping[str, ScganConfig] = {
         512,
         512,
         label_shift=-1,  # their background is the last class
-        stages=_stages(48, 32, more=False),
+        stages=scgan_stages(48, 32, more=False),
         vector_spectral=False,
         blur=Blur(levels=3),
         norm_candidates=3,
@@ -186,7 +76,7 @@ _CONFIGS: Mapping[str, ScganConfig] = {
     "ade20k": ScganConfig(151),
     "coco-stuff": ScganConfig(
         183,
-        stages=_stages(32, 24, more=False),
+        stages=scgan_stages(32, 24, more=False),
         vector_widths=paper_widths(24, more=False),
         candidates=2,
         norm_candidates=3,

@@ -27,7 +27,7 @@ from bench.options import (
     out_option,
     weights_root_option,
 )
-from bench.pictures import Photo, grid, paint_labels, save_png
+from bench.pictures import Photo, grid, paint_condition, save_png
 from bench.plan import choose_protocol
 from bench.preparation import PREPARATIONS
 from bench.progress import Reporter, progress_bar
@@ -235,6 +235,6 @@ def _shown(gaussian: Gaussian) -> str:
 
 def _sheet(dataset: Dataset, count: int, across: int = 4) -> Photo:
     items = [dataset[index] for index in range(min(count, len(dataset)))]
-    pairs = [(paint_labels(item.labels, dataset.palette), item.image) for item in items]
+    pairs = [(paint_condition(item, dataset.palette), item.image) for item in items]
     rows = [pairs[start : start + across] for start in range(0, len(pairs), across)]
     return grid([[photo for pair in row for photo in pair] for row in rows])

@@ -115,3 +115,11 @@ class Dataset(typing.Protocol):
 
     def fingerprint(self) -> str:
         """Hash all that determines the items; equal fingerprints mean equal items."""
+
+
+@typing.runtime_checkable
+class Unpaired(typing.Protocol):
+    """A data set of two sides that belong to no common items; training pairs them anew in every epoch."""
+
+    def pair_loader(self, index: int, partner: int) -> Callable[[], Item]:
+        """Give a call that makes an item of the source that `index` has and the target that `partner` has."""

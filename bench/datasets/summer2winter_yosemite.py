@@ -1,6 +1,7 @@
 """Summer and winter photos of Yosemite that belong to no common place (CycleGAN's package), as SC-GAN uses them.
 
-An item is a winter photo to compare with (domain B) and a summer photo to translate (A); labels say nothing.
+An item is a winter photo to compare with (domain B) and a summer photo to translate (A); labels say nothing. In
+training both sides are shuffled alone.
 """
 
 from __future__ import annotations
@@ -43,10 +44,15 @@ class UnpairedDataset(Dataset):
 
     def loader(self, index: int) -> Callable[[], Item]:
         """Give a call that reads one item."""
-        if not 0 <= index < len(self):
-            raise IndexError(f"{self.name} {self.split} has items 0 to {len(self) - 1}, not {index}.")
+        return self.pair_loader(index, index)
+
+    def pair_loader(self, index: int, partner: int) -> Callable[[], Item]:
+        """Give a call that reads the summer photo of one item and the winter photo of another."""
+        for number in (index, partner):
+            if not 0 <= number < len(self):
+                raise IndexError(f"{self.name} {self.split} has items 0 to {len(self) - 1}, not {number}.")
         summer, winter = self.domains.summer, self.domains.winter
-        return partial(read_pair, summer[index % len(summer)], winter[index % len(winter)], self.size)
+        return partial(read_pair, summer[index % len(summer)], winter[partner % len(winter)], self.size)
 
     def resized(self, size: Size) -> UnpairedDataset:
         """Read the same items at another size."""

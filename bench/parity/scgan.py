@@ -22,8 +22,9 @@ from models._blocks.semantic_vectors import Blur, Nonlinearity, label_pyramid, s
 from models._blocks.spatially_conditional import ConditionalNorm
 from models._discriminators import MultiscaleDiscriminator
 from models._scgan_games import ScganObjective, ScganRecipe, VectorLoss
+from models._scgan_network import ScganConfig, ScganGenerator
 from models.base import semantic_planes
-from models.scgan import Scgan, ScganConfig, ScganGenerator
+from models.scgan import Scgan
 
 # The authors' names; with any other the vectors stay as they are.
 _NONLINEARITIES: Mapping[str, Nonlinearity] = {"softmax": "softmax", "sigmoid": "sigmoid", "hardtanh": "hardtanh"}

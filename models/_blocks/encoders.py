@@ -35,6 +35,27 @@ def strided_layers(
     return tuple(layers)
 
 
+class HalvingBlock(nn.Module):
+    """Halve the grid with two normalised convolutions; the shortcut keeps what the norms take away."""
+
+    def __init__(self, inputs: int, outputs: int) -> None:
+        super().__init__()
+        self.conv = nn.Sequential(
+            nn.InstanceNorm2d(inputs),
+            nn.LeakyReLU(0.2),
+            nn.Conv2d(inputs, inputs, 3, padding=1),
+            nn.InstanceNorm2d(inputs),
+            nn.LeakyReLU(0.2),
+            nn.Sequential(nn.Conv2d(inputs, outputs, 3, padding=1), nn.AvgPool2d(2)),
+        )
+        self.shortcut = nn.Sequential(nn.AvgPool2d(2), nn.Conv2d(inputs, outputs, 1))
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Read x [N, inputs, h, w]: [N, outputs, h / 2, w / 2]."""
+        halved: Tensor = self.conv(x) + self.shortcut(x)
+        return halved
+
+
 def remap(noise: Tensor, mean: Tensor, log_variance: Tensor) -> Tensor:
     """Move standard normal noise to the posterior."""
     return torch.addcmul(mean.float(), noise, torch.exp(0.5 * log_variance.float()))

@@ -17,6 +17,20 @@ def random_layout(seed=0, count=2, height=64, width=64, classes=8, instances=6):
     return Layout(blocks(classes), blocks(instances), classes)
 
 
+def rng(seed=0):
+    return torch.Generator().manual_seed(seed)
+
+
+def photos(count=2, side=32, seed=0):
+    return torch.rand(count, 3, side, side, generator=rng(seed)) * 2 - 1
+
+
+def unpaired(count=2, side=32, seed=0):
+    """Source photos on layouts that say nothing."""
+    nothing = torch.zeros(count, side, side, dtype=torch.long)
+    return Layout(nothing, nothing + 1, 1, photos(count, side, seed))
+
+
 def streams(count, seed=0):
     return [torch.Generator().manual_seed(seed + n) for n in range(count)]
 

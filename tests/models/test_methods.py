@@ -14,7 +14,8 @@ from models.base import Layout
 
 SCOPES = ("none", "image", "class", "instance")
 SHARED_WEIGHT = re.compile("conv_bases|affine_params")  # of ReLUs of vectors, which may be zero at all positions
-STYLED_BY_PHOTOS = ("sean", "maskgan")
+STYLED_BY_PHOTOS = ("sean", "maskgan", "scgan-unpaired")
+NOT_BY_CHANCE = ("maskgan", "scgan-unpaired")  # whose only style without a photo is a grey picture's
 
 
 def spec_of(name):
@@ -116,7 +117,7 @@ def test_every_trainable_parameter_learns(spec, layout):
 
 def test_same_streams_give_the_same_images_and_others_other_images(spec, method, layout):
     assert torch.equal(draw(method, layout), draw(method, layout))
-    if spec.scope != "none" and spec.name != "maskgan":  # whose only style without a photo is a grey picture's
+    if spec.scope != "none" and spec.name not in NOT_BY_CHANCE:
         assert (draw(method, layout) - draw(method, layout, seed=9)).abs().amax((1, 2, 3)).min() > 0.01
 
 
@@ -135,7 +136,7 @@ def test_a_layout_draws_from_its_own_stream_alone(spec, method, layout):
     second = method.sample_style(layout, [torch.Generator().manual_seed(77), *streams(1, 1)])
     pairs = list(zip(parts(first), parts(second), strict=True))
     assert all(torch.equal(a[1], b[1]) for a, b in pairs)
-    assert spec.scope == "none" or spec.name == "maskgan" or any(not torch.equal(a[0], b[0]) for a, b in pairs)
+    assert spec.scope == "none" or spec.name in NOT_BY_CHANCE or any(not torch.equal(a[0], b[0]) for a, b in pairs)
 
 
 def test_many_styles_in_one_call_equal_single_calls(spec, method, layout):
@@ -260,8 +261,8 @@ def test_reading_a_photo_does_not_depend_on_its_neighbours(method, layout):
 
 def test_zero_noise_is_moved_to_the_mean_and_unit_noise_by_one_deviation(spec, method, layout):
     skip_styles_of_another_kind(spec)
-    if method.encoder is None:
-        pytest.skip("no encoder")
+    if method.encoder is None or spec.name == "munit":
+        pytest.skip("no encoder of means and deviations")
     noise, images = method.sample_style(layout, streams(2)), draw(method, layout, seed=4)
     moved = [
         parts(

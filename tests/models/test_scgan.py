@@ -15,14 +15,27 @@ from models._blocks.semantic_vectors import Blur, label_pyramid, paper_widths, s
 from models._blocks.spatially_conditional import ConcatConv2d, ConditionalConv2d, ConditionalNorm
 from models._blocks.spectral import Spectral, fold_spectral
 from models._recipe import initialise
+from models._scgan_network import ScganConfig
+from models._scgan_network import scgan_stages as stages
 from models.base import Layout
-from models.scgan import SCGAN, Scgan, ScganConfig, _stages
+from models.scgan import SCGAN, Scgan
 
 # A narrow network like each of the papers', with blending that matters.
 NARROW = ScganConfig(
-    8, 64, 64, stages=_stages(3, 2, more=False), vector_widths=paper_widths(4, more=False), hidden=5, temperature=3.0
+    8,
+    64,
+    64,
+    stages=stages(3, 2, more=False),
+    vector_widths=paper_widths(4, more=False),
+    hidden=5,
+    temperature=3.0,
 )
-MORE = {"stages": _stages(2, 2, more=True), "vector_widths": paper_widths(3, more=True), "width": 128, "edges": True}
+MORE = {
+    "stages": stages(2, 2, more=True),
+    "vector_widths": paper_widths(3, more=True),
+    "width": 128,
+    "edges": True,
+}
 FACES = {
     "label_shift": -1,
     "vector_spectral": False,

@@ -2,10 +2,11 @@ import numpy as np
 import pytest
 from small_files import photo, save
 
-from bench.batches import collate
+from bench.batches import collate, shuffled
 from bench.catalog import UserError
 from bench.datasets._reading import read_image
 from bench.datasets.summer2winter_yosemite import YOSEMITE, open_yosemite
+from bench.images import to_photos
 
 
 @pytest.fixture
@@ -27,6 +28,33 @@ def test_items_are_as_many_as_the_longer_side_and_the_shorter_begins_again(root)
     assert (data[3].image == read_image(folder / "testB" / "b1.jpg", (256, 256))).all()
     with pytest.raises(IndexError):
         data[5]
+
+
+def test_a_pair_is_the_summer_photo_of_one_item_and_the_winter_photo_of_another(root):
+    data = open_yosemite("train", root)
+    assert data.pair_loader(3, 4)().key == "a3__b0"
+    assert (data.pair_loader(3, 4)().image == data[4].image).all()
+    assert (data.pair_loader(3, 4)().source == data[3].source).all()
+    for pair in ((5, 0), (0, 5), (0, -1)):
+        with pytest.raises(IndexError):
+            data.pair_loader(*pair)
+
+
+def test_every_epoch_of_training_shows_all_photos_in_pairs_of_its_own(root):
+    data = open_yosemite("train", root).resized((16, 16))
+    known = {side: [getattr(item, side).tobytes() for item in data] for side in ("source", "image")}
+
+    def pairs(steps):
+        for batch in shuffled(data, 1, 5, steps, 0, flip=False):
+            found = to_photos(batch.layout.sources)[0], to_photos(batch.images)[0]
+            yield tuple(known[side].index(photo.tobytes()) for side, photo in zip(known, found, strict=True))
+
+    epochs = [list(pairs(range(5 * epoch, 5 * epoch + 5))) for epoch in range(4)]
+    for epoch in epochs:
+        assert sorted(summer for summer, _ in epoch) == [0, 1, 2, 3, 4]
+        assert sorted(winter for _, winter in epoch) == [0, 0, 0, 1, 1]  # the shorter side again
+    assert len({tuple(sorted(epoch)) for epoch in epochs}) > 1
+    assert list(pairs(range(3, 8))) == [*epochs[0][3:], *epochs[1][:3]]
 
 
 def test_labels_say_nothing(root):

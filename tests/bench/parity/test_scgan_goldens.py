@@ -13,8 +13,9 @@ from bench.parity.verdict import judge
 from models._blocks.image_styles import ImageEncoder, SpadeEncoder
 from models._blocks.semantic_vectors import Blur, paper_widths, semantic_vectors
 from models._discriminators import MultiscaleDiscriminator
+from models._scgan_network import ScganConfig, ScganGenerator
+from models._scgan_network import scgan_stages as stages
 from models.base import Layout, semantic_planes
-from models.scgan import ScganConfig, ScganGenerator, _stages
 
 OPTIONS = {
     "ngf": 3,
@@ -46,7 +47,7 @@ OURS = {
     "num_classes": 6,
     "height": 64,
     "width": 64,
-    "stages": _stages(3, 2, more=False),
+    "stages": stages(3, 2, more=False),
     "vector_widths": paper_widths(4, more=False),
     "temperature": 2.0,
 }
@@ -63,7 +64,12 @@ CASES = {
     ),
     "streets": (
         {"num_upsampling_layers": "more", "crop_size": 128, "aspect_ratio": 2.0, "no_instance": False},
-        {"width": 128, "stages": _stages(3, 2, more=True), "vector_widths": paper_widths(4, more=True), "edges": True},
+        {
+            "width": 128,
+            "stages": stages(3, 2, more=True),
+            "vector_widths": paper_widths(4, more=True),
+            "edges": True,
+        },
     ),
     "plain norms": ({"norm_G": "spectralsyncbatch3x3"}, {"norm": "batch"}),
     "local norms": ({"norm_G": "spectralsccbatch5x5"}, {"kernel": 5}),
