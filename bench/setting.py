@@ -23,7 +23,7 @@ from metrics._paperdolls import PaperdollsFeatures
 from metrics._resize import WAYS
 from metrics.base import Extractor, Reading, Segmenter
 from metrics.moments import Gaussian
-from metrics.protocol import FidMode, Protocol
+from metrics.protocol import FidMode, LpipsVersion, Protocol
 from segmenters import SEGMENTERS
 
 
@@ -63,15 +63,15 @@ class FeatureNetworks:
                 raise UserError(str(error)) from error
         return self._loaded[key]
 
-    def extractor(self, name: str, mode: FidMode) -> Extractor:
-        """Load a feature network; `mode` is FID's and concerns "inception" only."""
+    def extractor(self, name: str, mode: FidMode, lpips: LpipsVersion = "0.1") -> Extractor:
+        """Load a feature network; `mode` is FID's and concerns "inception" only, `lpips` "alexnet"."""
         if name in ("inception", "torchvision"):
             way: FidMode = "torchvision" if name == "torchvision" else mode
             network: Extractor = self._load(
                 f"inception {way}", [WAYS[way].weights], lambda path: load_inception(path, way)
             )
         elif name == "alexnet":
-            network = self._load("alexnet", ["alexnet"], AlexNet.from_file)
+            network = self._load(f"alexnet {lpips}", ["alexnet"], lambda path: AlexNet.from_file(path, lpips))
         else:
             network = self._load("paperdolls", ["paperdolls_features"], PaperdollsFeatures.from_file)
         return network
@@ -107,7 +107,7 @@ class CellSetting:
 
     def extractor(self, name: str) -> Extractor:
         """Load a feature network."""
-        return self.networks.extractor(name, self.protocol.fid.mode)
+        return self.networks.extractor(name, self.protocol.fid.mode, self.protocol.lpips.version)
 
     def reading(self, segmenter: str | None = None) -> Reading:
         """Load the segmenter that the protocol names, or the one of the built-in data."""

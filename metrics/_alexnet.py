@@ -1,4 +1,4 @@
-"""The AlexNet of LPIPS 0.1: torchvision's trunk and the linear layers of the lpips package."""
+"""The AlexNet of LPIPS: torchvision's trunk and the linear layers of the lpips package, version 0.1 or 0.0."""
 
 from __future__ import annotations
 
@@ -11,6 +11,7 @@ from torch import Tensor, nn
 
 from metrics._perceptual import PerceptualNetwork, unit_length
 from metrics._weights import load_frozen, read_state
+from metrics.protocol import LpipsVersion
 
 _TAPPED = (1, 4, 7, 9, 11)  # the five ReLUs of `features`
 
@@ -18,8 +19,9 @@ _TAPPED = (1, 4, 7, 9, 11)  # the five ReLUs of `features`
 class AlexNet(PerceptualNetwork):
     """See images [M, 3, H, W] in [-1, 1] as LPIPS does; H and W from 31 on."""
 
-    def __init__(self, linear: Sequence[Tensor]) -> None:
+    def __init__(self, version: LpipsVersion = "0.1") -> None:
         super().__init__()
+        self.centred = version != "0.0"
         self.features = nn.Sequential(
             nn.Conv2d(3, 64, 11, stride=4, padding=2),
             nn.ReLU(),
@@ -37,18 +39,18 @@ class AlexNet(PerceptualNetwork):
         # Not in the trunk's file, so not in the state dict.
         self.register_buffer("shift", torch.tensor([-0.030, -0.088, -0.188])[:, None, None], persistent=False)
         self.register_buffer("scale", torch.tensor([0.458, 0.448, 0.450])[:, None, None], persistent=False)
-        for layer, weight in enumerate(linear):
+        for layer, weight in enumerate(linear_layers(version)):
             self.register_buffer(f"root{layer}", weight.sqrt()[:, None, None], persistent=False)
 
     @classmethod
-    def from_file(cls, path: Path) -> AlexNet:
+    def from_file(cls, path: Path, version: LpipsVersion = "0.1") -> AlexNet:
         """Read torchvision's ImageNet file, of which LPIPS uses the convolutions, and freeze the network."""
         state = {key: value for key, value in read_state(path).items() if not key.startswith("classifier.")}
-        return load_frozen(cls(linear_layers()), state, path)
+        return load_frozen(cls(version), state, path)
 
     def stages(self, images: Tensor) -> list[Tensor]:
         """Return the five ReLUs' outputs."""
-        x = (images - self.get_buffer("shift")) / self.get_buffer("scale")
+        x = (images - self.get_buffer("shift")) / self.get_buffer("scale") if self.centred else images
         outputs = []
         for index, layer in enumerate(self.features):
             x = layer(x)
@@ -65,10 +67,10 @@ class AlexNet(PerceptualNetwork):
         return self.embed(images)
 
 
-def linear_layers() -> list[Tensor]:
+def linear_layers(version: LpipsVersion = "0.1") -> list[Tensor]:
     """Read the channel weights [C] of every layer from the installed lpips package, which need not be imported."""
     package = importlib.util.find_spec("lpips")
     if package is None or package.origin is None:
         raise FileNotFoundError("The package lpips, whose linear layers LPIPS needs, is missing: pip install lpips.")
-    state = read_state(Path(package.origin).parent / "weights" / "v0.1" / "alex.pth")
+    state = read_state(Path(package.origin).parent / "weights" / f"v{version}" / "alex.pth")
     return [state[f"lin{layer}.model.1.weight"].flatten() for layer in range(len(_TAPPED))]

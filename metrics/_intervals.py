@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import torch
 from torch import Tensor
 
@@ -16,16 +18,23 @@ def around(mean: float, error: float) -> tuple[float, float]:
 
 
 def bootstrap(terms: Tensor) -> tuple[float, float]:
-    """Draw terms [N] with replacement, time and again, and take the middle 95 % of their means; N from 2 on.
+    """Resample the mean of terms [N]; N from 2 on."""
+    terms = terms.double()
+    return resampled(len(terms), lambda times: times @ terms / len(terms))
 
-    The draws are the same in every run of the suite, so that equal terms have equal intervals.
+
+def resampled(count: int, number_of: Callable[[Tensor], Tensor]) -> tuple[float, float]:
+    """Draw `count` images with replacement, time and again, and take the middle 95 % of the numbers they give.
+
+    `number_of` is told how often each image was drawn, [B, count] float64, and gives the numbers [B]; NaN where a draw
+    has none. The draws are the same in every run of the suite, so that equal images have equal intervals.
     """
     generator = torch.Generator().manual_seed(0)
-    terms = terms.double()
-    step = max(1, _BLOCK // len(terms))
-    means = []
+    step = max(1, _BLOCK // count)
+    numbers = []
     for start in range(0, _RESAMPLED, step):
-        drawn = torch.randint(len(terms), (min(step, _RESAMPLED - start), len(terms)), generator=generator)
-        means.append(terms[drawn].mean(1))
-    low, high = torch.cat(means).quantile(torch.tensor([0.025, 0.975], dtype=torch.float64)).tolist()
+        drawn = torch.randint(count, (min(step, _RESAMPLED - start), count), generator=generator)
+        times = torch.zeros(drawn.shape, dtype=torch.float64)
+        numbers.append(number_of(times.scatter_add_(1, drawn, torch.ones_like(times))))
+    low, high = torch.cat(numbers).nanquantile(torch.tensor([0.025, 0.975], dtype=torch.float64)).tolist()
     return low, high

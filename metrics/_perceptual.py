@@ -29,10 +29,16 @@ class PerceptualNetwork(nn.Module, ABC):
     def taps_of(self, stages: Sequence[Tensor]) -> list[Tensor]:
         """Scale the outputs to unit length per position, times sqrt(channel weight)."""
 
-    def embed_of(self, stages: Sequence[Tensor]) -> Tensor:
-        """Make vectors [M, E] of them; the squared Euclidean distance of two is the LPIPS distance of their images."""
+    def embed_of(self, stages: Sequence[Tensor], enlarged: tuple[int, int] | None = None) -> Tensor:
+        """Make vectors [M, E] of them; the squared Euclidean distance of two is the LPIPS distance of their images.
+
+        With `enlarged`, an image's size, it is the mean of the distance map of that size, where borders weigh less.
+        """
         taps = self.taps_of(stages)
-        return torch.cat([tap.flatten(1) / (tap.shape[2] * tap.shape[3]) ** 0.5 for tap in taps], dim=1)
+        if enlarged is None:
+            return torch.cat([tap.flatten(1) / (tap.shape[2] * tap.shape[3]) ** 0.5 for tap in taps], dim=1)
+        pixels = taps[0].new_full(enlarged, 1 / (enlarged[0] * enlarged[1]))
+        return torch.cat([(tap * pulled_back(pixels, tap.shape[2:]).sqrt()).flatten(1) for tap in taps], dim=1)
 
     def taps(self, images: Tensor) -> list[Tensor]:
         """Run the network and scale its outputs."""
@@ -58,6 +64,18 @@ def mean_squared_distance(embedded: Tensor) -> Tensor:
     offset = (embedded[:, 1:] - embedded[:, :1]).double()  # [N, K - 1, E]
     total = images * offset.square().sum((1, 2)) - offset.sum(1).square().sum(1)
     return total.clamp(min=0) / (images * (images - 1) / 2)
+
+
+def pulled_back(pixels: Tensor, size: Sequence[int]) -> Tensor:
+    """Carry weights of pixels [..., H, W] to a layer's positions [..., h, w].
+
+    The weighted sum of any map [h, w] is then that of the map enlarged to H x W, without enlarging it.
+    """
+    rows, columns = (
+        F.interpolate(torch.eye(small, dtype=pixels.dtype, device=pixels.device)[None], size=large, mode="linear")[0]
+        for small, large in zip(size, pixels.shape[-2:], strict=True)
+    )
+    return rows @ pixels @ columns.T
 
 
 def distance_map(a: Sequence[Tensor], b: Sequence[Tensor], size: Sequence[int]) -> Tensor:

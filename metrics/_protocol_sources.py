@@ -14,21 +14,34 @@ _NO_LPIPS: Sources = {
     "lpips.layouts": ("the paper prints no LPIPS; as inade2021", "ours"),
     "lpips.groups": ("the paper prints no LPIPS; as inade2021", "ours"),
     "lpips.pairs": ("the paper prints no LPIPS; as inade2021", "ours"),
+    "lpips.version": ("the paper prints no LPIPS; as inade2021", "ours"),
+    "lpips.form": ("the paper prints no LPIPS; as inade2021", "ours"),
 }
+_LPIPS_PACKAGE: Sources = {
+    "lpips.version": (
+        "the package's default since 2018; BicycleGAN printed numbers of 0.0, which are not comparable",
+        "assumed",
+    ),
+    "lpips.form": ("the package's default; alternative: spatial, the mean of its distance map", "assumed"),
+}
+_LPIPS_AS_INADE: Sources = dict.fromkeys(("lpips.version", "lpips.form"), ("as inade2021", "ours"))
 _NO_REGIONS: Sources = {
     "region.layouts": ("the paper re-styles no regions; as inade2021", "ours"),
     "region.images": ("the paper re-styles no regions; as inade2021", "ours"),
     "region.pairs": ("the paper re-styles no regions; as inade2021", "ours"),
     "region.mask": ("the paper re-styles no regions; as inade2021", "ours"),
+    "region.min_percent": ("the paper re-styles no regions; as inade2021", "ours"),
     "region.absent": ("the paper re-styles no regions; as inade2021", "ours"),
     "region.average": ("the paper re-styles no regions; as inade2021", "ours"),
 }
 _MASK: Sources = {
     "region.mask": (
         "printed mCSD + mOCD is 1.04 to 1.11 times LPIPS, which only masking the images before the network gives, "
-        "and of its fill values only mid-grey; alternative: image_black",
+        "and of its fill values only mid-grey; alternative: image_black. map_* and feat_* let the network see over a "
+        "region's edge, and *_mean would give mCSD about as large as LPIPS",
         "inferred",
     ),
+    "region.min_percent": ("no paper names a least size of regions; alternative: 1", "assumed"),
 }
 # What most papers of the family do not print is measured as torch-fidelity and the prdc package do.
 _NO_SCORES: Sources = {
@@ -110,7 +123,11 @@ SOURCES: dict[str, Sources] = {
         "lpips.quantity": ("LPIPS between images of one label map, higher is better", "stated"),
         "lpips.layouts": ("n = 100, read as 100 label maps as in BicycleGAN, which the paper follows", "inferred"),
         "lpips.groups": ("20 codes per label map give m = 19 pairs, as in BicycleGAN", "inferred"),
-        "lpips.pairs": ("m = 19 pairs of consecutive images, as in BicycleGAN", "inferred"),
+        "lpips.pairs": (
+            "m = 19 pairs of consecutive images, as in BicycleGAN; DSCGAN's script has 20 disjoint ones of 40 images",
+            "inferred",
+        ),
+        **_LPIPS_PACKAGE,
         "region.layouts": ("n = 100, read as 100 label maps as in BicycleGAN", "inferred"),
         "region.images": ("m = 19 pairs; read literally, 100 images per class: region.images=100", "inferred"),
         "region.pairs": ("m = 19 pairs; read literally, drawn from 100 images: region.pairs=random19", "inferred"),
@@ -142,7 +159,11 @@ SOURCES: dict[str, Sources] = {
         "lpips.quantity": ("LPIPS between images of one label map, higher is better", "stated"),
         "lpips.layouts": ("the whole validation set (section 8)", "stated"),
         "lpips.groups": ("10 groups, each the validation set drawn once (section 8)", "stated"),
-        "lpips.pairs": ("10 random pairs of groups (section 8); that no pair comes twice is assumed", "stated"),
+        "lpips.pairs": (
+            "10 random pairs of groups (section 8); that none comes twice is assumed, alternative: repeated10",
+            "stated",
+        ),
+        **_LPIPS_PACKAGE,
         "region.layouts": ("as smis2020; alternative: the whole validation set", "assumed"),
         "region.images": ("as smis2020", "assumed"),
         "region.pairs": ("as smis2020", "assumed"),
@@ -184,6 +205,7 @@ SOURCES: dict[str, Sources] = {
         "lpips.layouts": ("the whole validation set", "assumed"),
         "lpips.groups": ("only for diversity, which the paper does not print; as inade2021", "ours"),
         "lpips.pairs": ("only for diversity, which the paper does not print; as inade2021", "ours"),
+        **_LPIPS_PACKAGE,
         **_NO_REGIONS,
         **_OFFICIAL,
         "segmentation.accuracy": ("its table repeats SPADE's 81.9, so it divides as SPADE does", "inferred"),
@@ -213,10 +235,12 @@ SOURCES: dict[str, Sources] = {
         "lpips.layouts": ("as inade2021", "ours"),
         "lpips.groups": ("as inade2021", "ours"),
         "lpips.pairs": ("as inade2021", "ours"),
+        **_LPIPS_AS_INADE,
         "region.layouts": ("as inade2021", "ours"),
         "region.images": ("as inade2021", "ours"),
         "region.pairs": ("all pairs have the same expectation as 19 and less variance", "ours"),
         "region.mask": ("as inade2021", "ours"),
+        "region.min_percent": ("as inade2021", "ours"),
         "region.absent": ("as inade2021", "ours"),
         "region.average": ("as inade2021", "ours"),
         **_OFFICIAL,
@@ -237,10 +261,12 @@ SOURCES: dict[str, Sources] = {
         "lpips.layouts": ("as inade2021", "ours"),
         "lpips.groups": ("equal to repeats, so that the images are shared", "ours"),
         "lpips.pairs": ("three images have three pairs", "ours"),
+        **_LPIPS_AS_INADE,
         "region.layouts": ("inade2021, cut down for the built-in data", "ours"),
         "region.images": ("inade2021, cut down for the built-in data", "ours"),
         "region.pairs": ("all pairs have the same expectation as consecutive ones and less variance", "ours"),
         "region.mask": ("as inade2021", "ours"),
+        "region.min_percent": ("as inade2021", "ours"),
         "region.absent": ("as inade2021", "ours"),
         "region.average": ("as inade2021", "ours"),
         **_OFFICIAL,

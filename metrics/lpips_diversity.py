@@ -15,7 +15,7 @@ from metrics._intervals import bootstrap
 from metrics._pairs import choose_pairs
 from metrics._perceptual import PerceptualNetwork, squared_distance
 from metrics.base import Column, Metric, MetricSpec, Samples, Setting, View
-from metrics.protocol import LpipsChoices
+from metrics.protocol import LpipsChoices, LpipsForm
 
 
 class LpipsDiversity(Metric):
@@ -25,6 +25,7 @@ class LpipsDiversity(Metric):
         super().__init__(View("image", choices.groups, choices.layouts))
         self.column = column
         self.network = network
+        self.form = choices.form
         self.pairs = choose_pairs(choices.pairs, choices.groups)
         self.add_sum("distance", len(self.pairs))
         self.add_sum("of_layout", layouts)
@@ -32,7 +33,7 @@ class LpipsDiversity(Metric):
 
     def update(self, samples: Samples) -> None:
         """Add the distances of every label map's pairs."""
-        embedded = samples.per_layout(self.network.embed_of(samples.once(self.network.stages)))  # [N, K, E]
+        embedded = _embedded(self.network, samples, self.form)
         distances = torch.stack([squared_distance(embedded[:, i], embedded[:, j]) for i, j in self.pairs])  # [P, N]
         distances = distances.cpu().double()
         self.sums["distance"] += distances.sum(1)
@@ -51,18 +52,19 @@ class LpipsDiversity(Metric):
 class LpipsToPhoto(Metric):
     """Average the distance to the real photo over the data set, for every noise run."""
 
-    def __init__(self, network: PerceptualNetwork, runs: int, layouts: int) -> None:
+    def __init__(self, network: PerceptualNetwork, form: LpipsForm, runs: int, layouts: int) -> None:
         super().__init__(View("image", runs))
         self.network = network
+        self.form = form
         self.add_sum("distance", runs)
         self.add_sum("of_layout", layouts)
         self.add_sum("seen", layouts)
 
     def update(self, samples: Samples) -> None:
         """Add the distance of every image to its layout's photo."""
-        embedded = samples.per_layout(self.network.embed_of(samples.once(self.network.stages)))  # [N, R, E]
-        photos = self.network.embed(samples.real)[:, None]  # [N, 1, E]
-        distances = squared_distance(embedded, photos).cpu().double()  # [N, R]
+        embedded = _embedded(self.network, samples, self.form)
+        photos = self.network.embed_of(self.network.stages(samples.real), _enlarged(samples, self.form))
+        distances = squared_distance(embedded, photos[:, None]).cpu().double()  # [N, R]
         self.sums["distance"] += distances.sum(0)
         self.sums["of_layout"].index_add_(0, samples.index.cpu(), distances.mean(1))
         self.sums["seen"][samples.index.cpu()] += 1
@@ -76,6 +78,16 @@ class LpipsToPhoto(Metric):
         return _over_layouts("lpips_photo", self.sums)
 
 
+def _embedded(network: PerceptualNetwork, samples: Samples, form: LpipsForm) -> Tensor:
+    """Make vectors of all images, [N, K, E]."""
+    return samples.per_layout(network.embed_of(samples.once(network.stages), _enlarged(samples, form)))
+
+
+def _enlarged(samples: Samples, form: LpipsForm) -> tuple[int, int] | None:
+    height, width = samples.fake.shape[-2:]
+    return (height, width) if form == "spatial" else None
+
+
 def _over_layouts(column: str, sums: Mapping[str, Tensor]) -> dict[str, tuple[float, float]]:
     seen = sums["seen"] > 0
     return {column: bootstrap(sums["of_layout"][seen])} if seen.sum() > 1 else {}
@@ -83,7 +95,7 @@ def _over_layouts(column: str, sums: Mapping[str, Tensor]) -> dict[str, tuple[fl
 
 def _to_photo(setting: Setting) -> LpipsToPhoto:
     network = cast(PerceptualNetwork, setting.extractor("alexnet"))
-    return LpipsToPhoto(network, setting.protocol.repeats, setting.num_layouts)
+    return LpipsToPhoto(network, setting.protocol.lpips.form, setting.protocol.repeats, setting.num_layouts)
 
 
 def _alexnet(setting: Setting) -> LpipsDiversity:

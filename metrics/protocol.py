@@ -15,11 +15,21 @@ from typing import Any, Literal, NamedTuple
 
 from metrics._protocol_sources import SOURCES, Certainty
 
-PairRule = Literal["all", "consecutive", "random10", "random19"]
+# Of n images: n (n - 1) / 2 pairs; n - 1; n / 2 of which no two share an image; so many different random ones; ten that
+# are drawn one by one, so that one may come twice.
+PairRule = Literal["all", "consecutive", "disjoint", "random10", "random19", "repeated10"]
 Reduction = Literal["nan_union", "all_classes", "gt_present"]
+LpipsVersion = Literal["0.1", "0.0"]
+LpipsForm = Literal["scalar", "spatial"]
 LabelSize = Literal["drawn", "stored"]  # label maps resized as the networks saw them, or as their files hold them
 # Weights, resize and range of FID's Inception; metrics/_resize.py says what each one is.
 FidMode = Literal["pytorch_fid", "clean", "legacy_pytorch", "legacy_tensorflow", "torchvision", "torchvision_imagenet"]
+
+
+# How a distance is confined to a region. image_*: the images show grey or black elsewhere before the network sees them;
+# map_*: of the whole images' distance map at their size; feat_*: of every layer's, at its own size. *_area divides the
+# sum in the region by the whole frame, *_mean by the region.
+RegionMask = Literal["image_zero", "image_black", "map_area", "map_mean", "feat_area", "feat_mean"]
 
 
 @dataclass(frozen=True)
@@ -54,6 +64,8 @@ class LpipsChoices:
     layouts: int | None = None  # label maps, evenly spaced in file order; None = all
     groups: int = 10  # images per label map
     pairs: PairRule = "random10"
+    version: LpipsVersion = "0.1"  # of the package's linear layers; 0.0 also leaves the images' range as it is
+    form: LpipsForm = "scalar"  # mean of every layer, or of the map that all are enlarged to
 
 
 @dataclass(frozen=True)
@@ -63,9 +75,12 @@ class RegionChoices:
     layouts: int | None = 100  # label maps, evenly spaced in file order; None = all
     images: int = 20  # per label map and region
     pairs: PairRule = "consecutive"
-    mask: Literal["image_zero", "image_black", "map_area", "map_mean"] = "image_zero"
+    mask: RegionMask = "image_zero"
+    min_percent: int | None = None  # of the frame, that a region must fill to count; None = any region counts
     absent: Literal["skip", "count"] = "skip"  # a class that a label map lacks counts as 0 inside, all outside
-    average: Literal["per_class", "per_image"] = "per_class"  # what is averaged last
+    # What is averaged last; per_region: nothing is averaged before. Instances of two label maps have nothing in common,
+    # so that with them per_class is per_image.
+    average: Literal["per_class", "per_image", "per_region"] = "per_class"
 
 
 @dataclass(frozen=True)

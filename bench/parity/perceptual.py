@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from typing import get_args
 
 import numpy as np
 import torch
@@ -11,10 +12,10 @@ from torch import Tensor, nn
 from bench.parity.comparison import Comparison, compare
 from bench.parity.golden import Golden
 from bench.parity.options import GoldenError
-from metrics._alexnet import AlexNet, linear_layers
+from metrics._alexnet import AlexNet
 from metrics._perceptual import distance_map, squared_distance
 from metrics.base import Samples
-from metrics.protocol import PROTOCOLS, Protocol, derive
+from metrics.protocol import PROTOCOLS, Protocol, RegionMask, derive
 from metrics.region_diversity import MCSD, RegionDiversity
 
 _ABSOLUTE = 1e-5
@@ -23,7 +24,7 @@ _PIXELS = 2**24
 
 def _alexnet(golden: Golden) -> tuple[AlexNet, list[Comparison]]:
     """The trunk with named weights behind the shipped linear layers."""
-    network = AlexNet(linear_layers()).eval().requires_grad_(False)
+    network = AlexNet().eval().requires_grad_(False)
     golden.fill(network)
     return network, golden.check(network) if golden.meta.get("state_dict") else []
 
@@ -92,7 +93,7 @@ def regions(golden: Golden) -> list[Comparison]:
     """Distances inside and outside of every class of every label map, and their means in three orders."""
     network, results = _alexnet(golden)
     samples = _regions_of(golden)
-    for mask in ("image_zero", "image_black", "map_area", "map_mean"):
+    for mask in get_args(RegionMask):
         inside, outside = _per_region(network, samples, golden, mask)
         for side, values in (("L", inside), ("O", outside)):
             name = f"out_{side}_{mask}"

@@ -12,7 +12,7 @@ from torch import nn
 
 from bench.parity.fill import fill_network
 from bench.weight_files import SHIPPED
-from metrics._alexnet import AlexNet, linear_layers
+from metrics._alexnet import AlexNet
 from metrics._inception import FIDInception
 from segmenters.unet import PaperdollsSegmenter
 
@@ -37,7 +37,7 @@ class Clock:
 
 def alexnet() -> AlexNet:
     """LPIPS's network with weights made from names."""
-    network = AlexNet(linear_layers())
+    network = AlexNet()
     fill_network(network, "alexnet:", 1.0, [])
     return network.eval().requires_grad_(False)
 

@@ -5,7 +5,7 @@ import pytest
 import torch
 from named_fill import filled_state
 
-from metrics._alexnet import AlexNet, linear_layers
+from metrics._alexnet import AlexNet
 from metrics._paperdolls import PaperdollsFeatures
 from metrics.base import Reading
 from metrics.moments import Moments
@@ -22,7 +22,7 @@ def goldens():
 
 @pytest.fixture(scope="session")
 def alexnet():
-    network = AlexNet(linear_layers()).eval().requires_grad_(False)
+    network = AlexNet().eval().requires_grad_(False)
     network.load_state_dict(filled_state(network, "alexnet:"))
     return network
 

@@ -57,16 +57,24 @@ def test_linear_layers_are_those_of_version_0_1(goldens):
 
 
 @pytest.mark.filterwarnings("ignore:The parameter 'pretrained':UserWarning", "ignore:Arguments other than a weight")
-def test_the_lpips_package_gives_the_same_numbers(alexnet):
+@pytest.mark.parametrize("version", ["0.1", "0.0"])
+def test_the_lpips_package_gives_the_same_numbers(alexnet, version):
     lpips = pytest.importorskip("lpips")
-    package = lpips.LPIPS(net="alex", pnet_rand=True, verbose=False)  # its own linear layers, no trunk
+    package = lpips.LPIPS(net="alex", version=version, pnet_rand=True, verbose=False)  # its linear layers, no trunk
     trunk = {}
     for key, value in alexnet.state_dict().items():
         layer, kind = key.removeprefix("features.").split(".")
         trunk[f"net.slice{_slice(int(layer))}.{layer}.{kind}"] = value
     assert not package.load_state_dict(trunk, strict=False).unexpected_keys
     a, b = draw_samples(2, 1).fake[:, :1, :, :64, :64].flatten(0, 1).split(1)
-    assert distance(alexnet, a, b) == pytest.approx(package(a, b).item(), abs=1e-6)
+    ours = AlexNet(version).eval().requires_grad_(False)
+    ours.load_state_dict(alexnet.state_dict())
+    assert distance(ours, a, b) == pytest.approx(package(a, b).item(), abs=1e-6)
+    package.spatial = True
+    taps = ours.taps(a), ours.taps(b)
+    torch.testing.assert_close(distance_map(*taps, (64, 64)), package(a, b)[:, 0], rtol=1e-4, atol=1e-6)
+    whole, part = (ours.embed_of(ours.stages(image), (64, 64)) for image in (a, b))
+    assert float(squared_distance(whole, part)) == pytest.approx(package(a, b).mean().item(), abs=1e-6)
 
 
 def _slice(layer):
@@ -115,6 +123,20 @@ def test_distance_to_the_photo_per_run(setting, alexnet):
     assert metric.compute()["lpips_photo"] == pytest.approx(expected, rel=1e-5)
 
 
+@pytest.mark.parametrize("spec", [LPIPS, LPIPS_PHOTO])
+def test_the_mean_of_the_distance_map_is_another_form(setting, alexnet, spec):
+    samples, found = draw_samples(2, 3), {}
+    for form in ("scalar", "spatial"):
+        setting.protocol = derive(setting.protocol, [f"lpips.form={form}"])
+        metric = spec.build(setting)
+        metric.update(samples)
+        (found[form],) = metric.compute().values()
+    assert found["spatial"] != found["scalar"]
+    other = samples.real if spec is LPIPS_PHOTO else samples.fake[:, 1]
+    expected = distance_map(alexnet.taps(samples.fake[:, 0]), alexnet.taps(other), (64, 64)).mean()
+    assert found["spatial"][0] == pytest.approx(float(expected), rel=1e-5)
+
+
 def test_images_are_shared_with_fid_where_groups_are_repeats(setting):
     from metrics.fid import FID_PD
 
@@ -134,6 +156,15 @@ def test_consecutive_and_all_pairs():
     assert choose_pairs("consecutive", 4) == [(0, 1), (1, 2), (2, 3)]
     assert len(choose_pairs("all", 20)) == 190
     assert choose_pairs("random10", 3) == choose_pairs("all", 3)
+
+
+def test_disjoint_pairs_share_no_image_and_repeated_ones_may_come_twice():
+    assert choose_pairs("disjoint", 5) == [(0, 1), (2, 3)]
+    assert len(choose_pairs("disjoint", 40)) == 20
+    repeated = choose_pairs("repeated10", 3)
+    assert len(repeated) == 10
+    assert set(repeated) <= {(0, 1), (0, 2), (1, 2)}
+    assert repeated == choose_pairs("repeated10", 3)
 
 
 def test_one_image_has_no_pair(setting):
