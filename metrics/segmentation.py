@@ -1,19 +1,29 @@
-"""Mean IoU and pixel accuracy of a segmenter's reading of the generated images."""
+"""Mean IoU and pixel accuracy of a segmenter's reading of the generated images.
+
+Their intervals resample label maps. Each one's share in the numbers is what its own confusion matrix has on the
+diagonal and in all of every row and column: 4 bytes a class, of all R runs 4 C (1 + 2 R) a label map. That is 25 MB for
+the 2000 of ADE20K in ten runs and 0.8 MB for Cityscapes.
+"""
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Iterator, Sequence
 from typing import Literal
 
 import torch
 from torch import Tensor
 
+from metrics._intervals import resampled
 from metrics.base import Column, Metric, MetricSpec, Reading, Samples, Setting, View
 from metrics.protocol import Reduction
 
 
 class Segmentation(Metric):
-    """Keep one confusion matrix over the whole data set for every noise run, never a mean over images."""
+    """Keep one confusion matrix over the whole data set for every noise run, never a mean over images.
+
+    A label map's counts are in the row of its place in the data set, whatever shard it came in, so that states add up.
+    """
 
     def __init__(self, columns: tuple[str, str], reading: Reading, setting: Setting) -> None:
         super().__init__(View("image", setting.protocol.repeats))
@@ -26,27 +36,38 @@ class Segmentation(Metric):
         self.scored_as = torch.tensor(reading.scored_as, dtype=torch.int64)
         self.add_sum("confusion", self.view.samples, self.num_classes, self.num_classes, dtype=torch.int64)
         self.add_sum("void", self.view.samples, dtype=torch.int64)  # pixels whose label is not scored
+        layouts, each = setting.num_layouts, (setting.num_layouts, self.num_classes)
+        self.add_sum("map_labels", *each, dtype=torch.int32)  # pixels of every class in a label map
+        self.add_sum("map_void", layouts, dtype=torch.int32)
+        self.add_sum("map_hits", self.view.samples, *each, dtype=torch.int32)
+        self.add_sum("map_predicted", self.view.samples, *each, dtype=torch.int32)
 
     def update(self, samples: Samples) -> None:
         """Add every run's pixels."""
-        for labels, images in self._of_one_size(samples):
+        for labels, images, index in self._of_one_size(samples):
             size = (labels.shape[-2], labels.shape[-1])
             predicted = self.reading.segmenter(images.flatten(0, 1), size)  # [n * R, h, w]
             predicted = predicted.view(*images.shape[:2], *size)
             truth = self.scored_as.to(labels.device)[labels.long()]
             for run in range(self.view.samples):
-                counts = confusion(truth, predicted[:, run], self.num_classes).cpu()
-                self.sums["confusion"][run] += counts
+                counts = confusions(truth, predicted[:, run], self.num_classes).cpu()
+                self.sums["confusion"][run] += counts.sum(0)
                 self.sums["void"][run] += labels.numel() - counts.sum()
+                self.sums["map_hits"][run, index] = counts.diagonal(dim1=1, dim2=2).int()
+                self.sums["map_predicted"][run, index] = counts.sum(1).int()
+            self.sums["map_labels"][index] = counts.sum(2).int()
+            self.sums["map_void"][index] = (labels[0].numel() - counts.sum((1, 2))).int()
 
-    def _of_one_size(self, samples: Samples) -> Iterator[tuple[Tensor, Tensor]]:
-        """Pair label maps [n, h, w] with their images [n, R, 3, H, W], layout by layout where sizes may differ."""
+    def _of_one_size(self, samples: Samples) -> Iterator[tuple[Tensor, Tensor, Tensor]]:
+        """Pair label maps [n, h, w] with images [n, R, 3, H, W] and places [n], one by one where sizes may differ."""
+        index = samples.index.cpu()
         stored = self.reading.labels == "stored" and samples.stored_labels
         if not stored:
-            yield samples.labels, samples.fake
+            yield samples.labels, samples.fake, index
             return
         for number, labels in enumerate(stored):
-            yield labels[None].to(samples.fake.device), samples.fake[number : number + 1]
+            one = slice(number, number + 1)
+            yield labels[None].to(samples.fake.device), samples.fake[one], index[one]
 
     def compute(self) -> dict[str, list[float]]:
         """Return mIoU and accuracy of every run in percent."""
@@ -56,9 +77,33 @@ class Segmentation(Metric):
             acc.append(100 * accuracy(counts, int(void), self.pixels))
         return {self.columns[0]: miou, self.columns[1]: acc}
 
+    def intervals(self) -> dict[str, tuple[float, float]]:
+        """Resample the label maps; every draw has all runs of those that it holds."""
+        seen = (self.sums["map_labels"].sum(1) + self.sums["map_void"]) > 0
+        count = int(seen.sum())
+        if count < 2:
+            return {}
+        void, labels = self.sums["map_void"][seen].double(), self.sums["map_labels"][seen].double()
+        runs = [
+            (hits[seen].double(), predicted[seen].double())
+            for hits, predicted in zip(self.sums["map_hits"], self.sums["map_predicted"], strict=True)
+        ]
+
+        def miou(times: Tensor) -> Tensor:
+            drawn = times @ labels
+            means = [mean_ious(times @ hits, drawn, times @ predicted, self.reduction) for hits, predicted in runs]
+            return 100 * torch.stack(means).mean(0)
+
+        def acc(times: Tensor) -> Tensor:
+            pixels = times @ (labels.sum(1) + (void if self.pixels == "all" else 0))
+            right = torch.stack([times @ hits.sum(1) for hits, _ in runs]).mean(0)
+            return 100 * right / pixels
+
+        return dict(zip(self.columns, (resampled(count, miou), resampled(count, acc)), strict=True))
+
     def tables(self) -> dict[str, Tensor]:
         """Keep the counts of every run, rows = labels: every mean IoU and accuracy is made of them."""
-        return self.sums
+        return {name: self.sums[name] for name in ("confusion", "void")}
 
 
 def confusion(labels: Tensor, predicted: Tensor, num_classes: int, ignore: Sequence[int] = ()) -> Tensor:
@@ -66,18 +111,26 @@ def confusion(labels: Tensor, predicted: Tensor, num_classes: int, ignore: Seque
 
     Pixels with a label in `ignore` or outside 0..C-1 are left out, whatever is predicted there.
     """
+    return confusions(labels[None], predicted[None], num_classes, ignore)[0]
+
+
+def confusions(labels: Tensor, predicted: Tensor, num_classes: int, ignore: Sequence[int] = ()) -> Tensor:
+    """Count the pixels of every map of a batch [N, ...] apart, [N, C, C]."""
     if labels.shape != predicted.shape:
         raise ValueError(f"Labels {tuple(labels.shape)} and predictions {tuple(predicted.shape)} must be of one size.")
     labels, predicted = labels.long(), predicted.long()
     valid = (labels >= 0) & (labels < num_classes)
     valid &= ~torch.isin(labels, torch.tensor(ignore, dtype=torch.int64, device=labels.device))
-    labels, predicted = labels[valid], predicted[valid]
+    first = torch.arange(len(labels), device=labels.device) * num_classes
+    rows = (first.view(-1, *(1,) * (labels.ndim - 1)) + labels)[valid]
+    predicted = predicted[valid]
     if len(predicted) and not 0 <= int(predicted.min()) <= int(predicted.max()) < num_classes:
         raise ValueError(
             f"The segmenter predicts classes {int(predicted.min())} to {int(predicted.max())}, "
             f"but the labels have {num_classes}; it belongs to another data set."
         )
-    return torch.bincount(labels * num_classes + predicted, minlength=num_classes**2).view(num_classes, num_classes)
+    shape = (len(labels), num_classes, num_classes)
+    return torch.bincount(rows * num_classes + predicted, minlength=math.prod(shape)).view(shape)
 
 
 def iou_per_class(confusion: Tensor) -> Tensor:
@@ -91,12 +144,23 @@ def mean_iou(confusion: Tensor, reduction: Reduction) -> float:
     if not confusion.any():
         raise ValueError("No pixel has a label that is scored, so there is no mIoU.")
     iou = iou_per_class(confusion)
-    chosen = {
+    return float(iou.nan_to_num(0.0)[_chosen(iou, confusion.sum(1), reduction)].mean())
+
+
+def mean_ious(hits: Tensor, labels: Tensor, predicted: Tensor, reduction: Reduction) -> Tensor:
+    """Do so for many matrices at once, by their diagonals and the sums of their rows and columns, [B, C] each: [B]."""
+    iou = hits / (labels + predicted - hits)
+    chosen = _chosen(iou, labels, reduction)
+    return torch.where(chosen, iou.nan_to_num(0.0), 0.0).sum(1) / (chosen.sum(1) * labels.any(1))
+
+
+def _chosen(iou: Tensor, labels: Tensor, reduction: Reduction) -> Tensor:
+    """Tell which classes count."""
+    return {
         "nan_union": ~iou.isnan(),
         "all_classes": torch.ones_like(iou, dtype=torch.bool),
-        "gt_present": confusion.sum(1) > 0,
+        "gt_present": labels > 0,
     }[reduction]
-    return float(iou.nan_to_num(0.0)[chosen].mean())
 
 
 def accuracy(confusion: Tensor, void: int, pixels: Literal["valid", "all"]) -> float:
