@@ -91,6 +91,16 @@ def _fid(case: Mapping[str, Json], fake: Tensor, real: Tensor) -> list[Compariso
     distance, exact = frechet_distance(*gaussians), stated.real("exact_nuclear_norm")
     scale = exact or stated.real("trace_S1")  # the distance of equal sets is 0
     results.append(Comparison(f"{name} FID", abs(distance - exact) / scale, _EXACT))
+    parts = {
+        "trace_S1": gaussians[0].covariance.trace(),
+        "trace_S2": gaussians[1].covariance.trace(),
+        "mean_term": (gaussians[0].mean - gaussians[1].mean).square().sum(),
+    }
+    results += [
+        compare(f"{name} {part}", float(value), case[part], tolerance=_EXACT)
+        for part, value in parts.items()
+        if part in case
+    ]
     peers = [peer for peer in ("pytorch_fid", "clean_fid", "torch_fidelity", "torchmetrics") if peer in stated]
     return results + [
         Comparison(f"{name} FID of {peer}", abs(distance - stated.real(peer)) / scale, _PEER) for peer in peers
@@ -110,10 +120,24 @@ def _kid(case: Mapping[str, Json], sets: Sets) -> list[Comparison]:
         "torch_fidelity_mean": float(found.subsets.mean()),
         "torch_fidelity_std": float(found.subsets.std(correction=0)),
     }
+    if "clean_fid_np_random_seed0" in case:
+        drawn = _drawn_by_clean_fid(len(fake), len(real), count, size)
+        subsets = kernel_distance(fake, real, drawn, within(real, drawn[1])).subsets
+        values["clean_fid_np_random_seed0"] = float(subsets.mean())
     return [
         *(compare(f"{label} {k}", v, case[k], tolerance=_FLOAT32, relative=False) for k, v in values.items()),
         compare(f"{label} all", found.whole, case["full_unbiased_float64"], tolerance=_EXACT),
     ]
+
+
+def _drawn_by_clean_fid(fakes: int, reals: int, subsets: int, size: int) -> tuple[Tensor, Tensor]:
+    """Draw as clean-fid does: the second set first, from numpy's global stream, which the golden seeded with 0."""
+    random = np.random.RandomState(0)
+    members = torch.zeros(subsets, fakes, dtype=torch.float64), torch.zeros(subsets, reals, dtype=torch.float64)
+    for subset in range(subsets):
+        for side in reversed(members):
+            side[subset, random.choice(side.shape[1], size, replace=False)] = 1
+    return members
 
 
 def _logits(case: Mapping[str, Json]) -> Tensor:
@@ -127,9 +151,14 @@ def _logits(case: Mapping[str, Json]) -> Tensor:
 
 def _score(case: Mapping[str, Json], logits: Tensor) -> list[Comparison]:
     name, splits = case["name"], Config(case).whole("splits")
-    scores = part_scores(*part_sums(logits[None], split_of(len(logits), splits), splits))[0]
-    stated = case["shuffle_True"]
-    return [
-        compare(f"{name} mean", float(scores.mean()), stated["mean"], tolerance=_EXACT),
-        compare(f"{name} std", float(scores.std(correction=0)), stated["std"], tolerance=_EXACT, relative=False),
-    ]
+    in_order = (torch.arange(1, len(logits) + 1) * splits - 1) // len(logits)  # part p ends at (p + 1) N // splits
+    ways = {"shuffle_True": split_of(len(logits), splits), "shuffle_False": in_order}
+    results = []
+    for way in [way for way in ways if way in case]:
+        scores, label = part_scores(*part_sums(logits[None], ways[way], splits))[0], f"{name} {way}"
+        mean, deviation = float(scores.mean()), float(scores.std(correction=0))
+        results += [
+            compare(f"{label} mean", mean, case[way]["mean"], tolerance=_EXACT),
+            compare(f"{label} std", deviation, case[way]["std"], tolerance=_EXACT, relative=False),
+        ]
+    return results

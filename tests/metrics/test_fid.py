@@ -107,6 +107,7 @@ def test_a_covariance_with_slightly_negative_variances_still_gives_a_number():
 
 @pytest.mark.filterwarnings("ignore:The `disp` argument is deprecated:DeprecationWarning")
 def test_peers_give_the_same_distance():
+    from cleanfid.fid import frechet_distance as clean_fid
     from pytorch_fid.fid_score import calculate_frechet_distance
     from torch_fidelity.metric_fid import fid_statistics_to_metric
     from torchmetrics.image.fid import _compute_fid
@@ -115,6 +116,7 @@ def test_peers_give_the_same_distance():
     ours = frechet_distance(fake, real)
     arrays = [x.numpy() for x in (fake.mean, fake.covariance, real.mean, real.covariance)]
     assert ours == pytest.approx(calculate_frechet_distance(*arrays), rel=1e-8)
+    assert ours == pytest.approx(clean_fid(*arrays), rel=1e-8)
     theirs = [{"mu": mu, "sigma": sigma} for mu, sigma in (arrays[:2], arrays[2:])]
     found = fid_statistics_to_metric(*theirs, verbose=False)["frechet_inception_distance"]
     assert ours == pytest.approx(found, rel=1e-8)

@@ -141,6 +141,22 @@ def test_torch_fidelity_gives_the_same_features_and_logits(golden, files):
         assert_near(network.logits(found), logits.numpy(), 2e-6)
 
 
+def test_torchmetrics_is_tensorflows_mode_without_its_antialias(golden, files):
+    from torchmetrics.image.fid import NoTrainInceptionV3
+
+    plain = FIDInception("legacy_tensorflow")
+    plain.load_state_dict(torch.load(files["fid_inception_public"], weights_only=True), strict=False)
+    path = files["fid_inception_public"].with_name("for_torchmetrics.pth")
+    torch.save(plain.state_dict(), path)
+    pixels = images(golden, "fid_inception_public")[1]
+    with torch.inference_mode():
+        found = features(load_inception(path, "legacy_tensorflow"), pixels)
+        peers = [NoTrainInceptionV3("inception", ["2048"], str(path), antialias) for antialias in (False, True)]
+        alike, default = (peer(pixels.to(torch.uint8)).numpy() for peer in peers)
+    assert_near(found, alike, 2e-6)
+    assert np.abs(found.numpy() - default).max() > 1e-3 * np.abs(default).max()
+
+
 def test_torchvision_gives_the_same_classes(golden, files):
     from torchvision.models import Inception3
 

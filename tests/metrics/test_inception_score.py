@@ -39,6 +39,22 @@ def test_torch_fidelity_gives_the_same_score(images, splits):
     assert float(found.std(correction=0)) == pytest.approx(theirs["inception_score_std"], rel=1e-9, abs=1e-12)
 
 
+@pytest.mark.filterwarnings("ignore:Metric `InceptionScore` will save:UserWarning", "ignore:std\\(\\):UserWarning")
+def test_torchmetrics_gives_the_same_score_of_one_part():
+    from torchmetrics.image.inception import InceptionScore
+
+    class Logits(torch.nn.Module):
+        num_features = 6
+
+        def forward(self, images):
+            return images
+
+    logits = torch.randn(50, 6, generator=torch.Generator().manual_seed(0)) * 3
+    theirs = InceptionScore(Logits(), splits=1)
+    theirs.update(logits)
+    assert float(scores(logits, 1)) == pytest.approx(float(theirs.compute()[0]), rel=1e-6)
+
+
 def test_a_class_for_every_image_scores_the_number_of_classes_and_one_for_all_scores_1():
     sure = 1000 * torch.eye(5).repeat(8, 1)
     assert float(scores(sure, 1)) == pytest.approx(5)

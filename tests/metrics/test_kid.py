@@ -59,6 +59,14 @@ def test_torch_fidelity_gives_the_same_subsets():
     assert float(found.std(correction=0)) == pytest.approx(theirs["kernel_inception_distance_std"], rel=1e-9)
 
 
+def test_clean_fid_gives_the_same_estimate():
+    from cleanfid.fid import kernel_distance as clean_fid
+
+    fakes, reals = random_features(30), random_features(30, seed=1)
+    theirs = clean_fid(fakes.double().numpy(), reals.double().numpy(), num_subsets=1, max_subset_size=30)
+    assert distance(fakes, reals).whole == pytest.approx(float(theirs), rel=1e-9)
+
+
 def test_torchmetrics_gives_the_same_estimate():
     from torchmetrics.image.kid import poly_mmd
 

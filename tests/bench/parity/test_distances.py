@@ -35,14 +35,18 @@ def verdict_of(folder, meta):
 def test_small_cases_are_ok(folder):
     verdict = verdict_of(folder, small())
     assert verdict.status == "ok", verdict.detail
-    assert verdict.compared == 4 + 2 + 5 + 2 * 3 + 2 * 2
+    assert verdict.compared == 4 + 2 + 8 + 2 * 4 + 2 * 4
 
 
 PLACES = [
     ("fid", 0, "exact_nuclear_norm", 1e-8),
     ("fid", 0, "pytorch_fid", 1e-5),
     ("fid", 0, "torchmetrics", 1e-5),
+    ("fid", 0, "trace_S1", 1e-8),
+    ("fid", 0, "trace_S2", 1e-8),
+    ("fid", 0, "mean_term", 1e-8),
     ("kid", 0, "torch_fidelity_mean", 1e-2),
+    ("kid", 0, "clean_fid_np_random_seed0", 1e-1),
     ("kid", 1, "torch_fidelity_std", 0.1),
     ("kid", 1, "full_unbiased_float64", 1e-8),
 ]
@@ -56,9 +60,10 @@ def test_another_number_is_off(folder, kind, index, field, change):
 
 
 @pytest.mark.parametrize("field", ["mean", "std"])
-def test_another_score_is_off(folder, field):
+@pytest.mark.parametrize("way", ["shuffle_True", "shuffle_False"])
+def test_another_score_is_off(folder, way, field):
     meta = small()
-    meta["isc"][0]["shuffle_True"][field] *= 1 + 1e-7
+    meta["isc"][0][way][field] *= 1 + 1e-7
     assert verdict_of(folder, meta).status == "OFF"
 
 
