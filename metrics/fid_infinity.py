@@ -5,7 +5,7 @@ The paper takes subsets from N / 10 on, of N = 50,000. N / 2 is better for the f
 Measured on Gaussians with D = 32 to 512 features and falling or flat spectra, what is left of FID's excess over the
 exact distance is, mostly below it, at most 22 % at N = D, 17 % at 2.5 D, 11 % at 5 and 10 D; where the exact distance
 is a small part of FID the result may be negative. At D / 2 it is a third, so that fewer than 3 / 4 D are refused.
-The number of real images moves it as it moves FID.
+The number of real images moves it as it moves FID, and it has no interval for the reason that FID has none.
 """
 
 from __future__ import annotations

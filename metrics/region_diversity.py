@@ -81,6 +81,10 @@ class RegionDiversity(Metric):
             found[column] = resampled(count, partial(_drawn_mean, total, regions))
         return found
 
+    def tables(self) -> dict[str, Tensor]:
+        """Keep the sums by label map (row) and class: every order of averaging can be made of them."""
+        return self.sums
+
     def _groups(self, side: str) -> tuple[Tensor, Tensor]:
         """Arrange sums and numbers of what is averaged within each group (column) by label map, [L, G] each."""
         total, regions = self.sums[side], self.sums["regions"]

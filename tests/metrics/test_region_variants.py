@@ -194,3 +194,11 @@ def test_shards_do_not_move_the_last_digit(four):
         merged.merge(shard.state())
     assert merged.compute() == whole.compute()
     assert merged.intervals() == whole.intervals()
+
+
+def test_the_sums_of_every_label_map_and_class_are_kept(four, three_regions):
+    metric = MCSD.build(four("region.mask=map_mean", network=Pixels()))
+    metric.update(three_regions)
+    tables = metric.tables()
+    assert tables["regions"].nonzero().tolist() == [[2, 0], [2, 1], [5, 0]]
+    assert tables["inside"][[2, 2, 5], [0, 1, 0]].tolist() == pytest.approx([0.01, 0.04, 0.09], rel=1e-6)
