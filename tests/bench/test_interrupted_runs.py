@@ -91,7 +91,7 @@ def test_a_run_stopped_before_any_of_its_files_is_whole_ends_the_same(tmp_path, 
     monkeypatch.setattr(os, "replace", counted)
     assert measure(tmp_path / "unbroken", *words, methods="truth").exit_code == 0
     files, expected = count[0], tables(tmp_path / "unbroken")
-    assert files == 11  # trial, reference, three shards, three records, three tables
+    assert files == 12  # trial, reference, three shards, three records and the sums of one, three tables
     for stop in range(1, files + 1):
         out = tmp_path / str(stop)
         count[:] = [0, stop]
