@@ -99,7 +99,7 @@ def export(trainer: Trainer, seconds: float, words: Sequence[str]) -> Path:
     type=click.Choice(["float32", "bfloat16"]),
     default="float32",
     show_default=True,
-    help="bfloat16 runs the networks in mixed precision.",
+    help="bfloat16 runs the networks in mixed precision. Either way they run in the channels-last layout.",
 )
 @num_workers_option
 @weights_root_option
