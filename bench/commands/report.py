@@ -1,0 +1,95 @@
+"""`bench report`: one HTML file that shows what records say."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import rich_click as click
+
+from bench.catalog import UserError
+from bench.commands.table import MEASURED
+from bench.files import write_text
+from bench.options import (
+    FOLDER,
+    POSITIVE,
+    data_root_option,
+    debug_option,
+    device_option,
+    seed_option,
+    weights_root_option,
+)
+from bench.records import Record, RecordStore
+from bench.report.page import page
+from bench.report.pictures import Gallery, files_of
+
+FOLDERS = (Path("results/records"), MEASURED)
+
+
+def read_records(folders: tuple[Path, ...]) -> list[Record]:
+    """Read the records of all folders, each once; a folder that the user names holds some."""
+    for folder in folders:
+        if not any(folder.glob("*.json")):
+            raise UserError(f"{folder} holds no records: name the folder `records` below the --out of `bench run`.")
+    found = {record.key: record for folder in reversed(folders or FOLDERS) for record in RecordStore(folder)}
+    if not found:
+        raise UserError(
+            "There are no records in results/records: `bench run` makes some, or name a folder: --records DIR."
+        )
+    return list(found.values())
+
+
+@click.command()
+@click.option("-o", "--output", type=click.Path(dir_okay=False, path_type=Path), help="HTML file to write.")
+@click.option(
+    "--records",
+    "folders",
+    type=FOLDER,
+    multiple=True,
+    help="Folder with records, repeatable [default: results/records, and results/measured of the suite].",
+)
+@click.option("--title", default="Semantic image synthesis: report", show_default=True, help="Head of the page.")
+@click.option("--samples", type=POSITIVE, help="Draw so many images per row, of the methods whose weights are at hand.")
+@click.option("--pictures", "folder", type=FOLDER, help="Also show the PNG and WebP files of this folder.")
+@click.option("--plots", type=FOLDER, help="Also write every chart as PNG and PDF into this folder.")
+@weights_root_option
+@data_root_option
+@seed_option
+@device_option
+@debug_option
+def command(
+    *,
+    output: Path | None,
+    folders: tuple[Path, ...],
+    title: str,
+    samples: int | None,
+    folder: Path | None,
+    plots: Path | None,
+    weights_root: Path,
+    data_root: Path,
+    seed: int,
+    device: str,
+) -> None:
+    """Write one HTML file that shows what records say; it works offline and can be sent around.
+
+    Tables that sort, quality against diversity, bars with intervals, images, the choices of the protocols, and where
+    every number comes from. Nothing is measured. With --samples images are drawn, as the metrics saw them with the same
+    seed, with weights of the hash that the records name.
+
+    Try it: bench report --samples 6 -o report.html
+    """
+    if output is None and plots is None:
+        raise UserError("Name the file to write, -o report.html, or a folder for the charts alone: --plots DIR.")
+    records = read_records(folders)
+    if plots is not None:
+        from bench.report.plots import write_plots  # loads matplotlib
+
+        for path in write_plots(records, plots):
+            click.echo(path)
+    if output is not None:
+        gallery = files_of(folder) if folder else Gallery()
+        if samples is not None:
+            from bench.report.drawing import draw_gallery  # loads torch
+
+            gallery = draw_gallery(records, samples, gallery, weights_root, data_root, seed, device)
+        write_text(output, page(records, title, gallery))
+        click.echo(f"{output}: {len(records)} records")
