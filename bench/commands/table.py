@@ -39,7 +39,7 @@ NAMES = ["text", "csv", "latex", "markdown", "html"]
     "--format",
     "form",
     type=click.Choice(NAMES),
-    help="Default: by the suffix of -o, else text; with --all, CSV and LaTeX.",
+    help="Default: by the suffix of -o, else text; with --all, CSV, LaTeX, Markdown and HTML.",
 )
 @click.option("-o", "--output", type=click.Path(path_type=Path), help="File to write, or folder with --all.")
 @click.option(
@@ -89,7 +89,7 @@ def _write_all(tables: list[PaperTable], values: Values, form: str | None, folde
     if folder is None:
         raise UserError("--all writes files: name a folder with -o DIR.")
     for table in tables:
-        for each in (form,) if form else ("csv", "latex"):
+        for each in (form,) if form else ("csv", "latex", "markdown", "html"):
             path = folder / f"{table.table.id}{SUFFIXES[each]}"
             write_text(path, _written(table, values, each))
             click.echo(path)
