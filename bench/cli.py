@@ -17,6 +17,7 @@ from bench.version import version
 COMMANDS: Table = {
     "run": ("bench.commands.run:command", "Measure methods on data sets and print the table."),
     "train": ("bench.commands.train:command", "Train a method on a data set."),
+    "miniature": ("bench.commands.miniature:command", "The papers' comparisons on the built-in data: train, measure."),
     "bank": ("bench.commands.bank:command", "Gather the training photos that a method draws from."),
     "profile": ("bench.commands.profile:command", "Count parameters and operations, measure time and memory."),
     "parity": ("bench.commands.parity:command", "Compare this installation with stored outputs."),

@@ -173,12 +173,17 @@ def _notes(records: Sequence[Record]) -> tuple[str, ...]:
     if samples:
         texts = [f"{', '.join(names)} on {data} from {counted}" for (counted, data), names in samples.items()]
         notes.append(f"Samples: {'; '.join(texts)}.")
-    if any(len(runs) > 1 for record in records for runs in record.runs.values()):
-        notes.append(SPREAD)
+    spread = [record for record in records if any(len(runs) > 1 for runs in record.runs.values())]
+    if spread:
+        notes.append(SPREAD_OF_TRAININGS if any(TRAININGS in record.counts for record in spread) else SPREAD)
     return tuple(notes)
 
 
+TRAININGS = "trainings"  # what a record counts that is the mean of several
 SPREAD = "± is the standard deviation over runs with other noise."
+SPREAD_OF_TRAININGS = (
+    "± is the standard deviation over trainings; of a method trained once, over runs with other noise."
+)
 
 
 def _counted(counts: Mapping[str, int]) -> str:

@@ -48,6 +48,7 @@ class TrainingOptions:
     precision: Precision = "float32"
     bank: str | None = None  # hash of the training photos that the method draws from
     num_workers: int = 0  # processes that read items ahead
+    save_every: int = 1  # epochs between checkpoints
     log_every: int = 50
     grid_every: int = 500
 
@@ -120,7 +121,7 @@ class Trainer:
                 yield batch.to(options.device)
 
     def train(self, report: Report) -> None:
-        """Run to the end, saving after every epoch."""
+        """Run to the end, saving after epochs."""
         self.objective.train()
         self.write_description()
         for batch in self.batches():
@@ -137,10 +138,9 @@ class Trainer:
                 self._log.append({"step": self.step, **losses})
             if self.step % self.options.grid_every == 0:
                 self.write_grid()
-            if self.step % self.steps_per_epoch == 0:
+            if self.step % (self.steps_per_epoch * self.options.save_every) == 0 or self.step == self.total_steps:
                 self._refresh_norms()
                 self.save()
-        self.save()
 
     def train_step(self, batch: Batch) -> dict[str, float]:
         """Update generator and encoder, and the discriminator, in the order of their game."""

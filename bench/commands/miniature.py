@@ -1,0 +1,135 @@
+"""`bench miniature`: the papers' comparisons on the built-in data."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from functools import partial
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import rich_click as click
+
+from bench.catalog import UserError, check_name, methods
+from bench.files import write_text
+from bench.grid import Grid
+from bench.latex import latex
+from bench.options import POSITIVE, available_cpus, debug_option, device_option, names, out_option
+from bench.plan import choose_protocol
+from bench.progress import progress_bar
+from bench.published import published_table, table_files
+from bench.records import Record, RecordStore
+from bench.rendering import markdown, text
+from bench.report.columns import columns_of
+from bench.report.sheets import REFERENCES, title_of
+from bench.tables import free_csv, free_table
+from bench.trainings import across_trainings
+
+if TYPE_CHECKING:
+    from bench.miniature import Study
+    from bench.training import Precision
+
+
+@click.command()
+@click.option("--methods", "wanted", callback=names, help="Comma list [default: all that can be trained].")
+@click.option("--trainings", type=POSITIVE, default=1, show_default=True, help="Train so often, each from other seeds.")
+@click.option("--steps", type=POSITIVE, default=3000, show_default=True, help="Length of every training.")
+@click.option("--batch-size", type=POSITIVE, default=8, show_default=True, help="Images per step.")
+@click.option("--precision", type=click.Choice(["float32", "bfloat16"]), default="bfloat16", show_default=True)
+@click.option(
+    "--dataset", "datasets", callback=names, default="paperdolls,paperdolls2", show_default=True, help="To measure on."
+)
+@click.option("--protocol", default="inade2021", show_default=True, help="To measure by.")
+@click.option(
+    "--jobs",
+    type=click.IntRange(min=0),
+    default=available_cpus,
+    show_default="CPUs",
+    help="Trainings at once, each in a process of one thread; 0 works in the main process.",
+)
+@click.option("--tables-only", is_flag=True, help="Train and measure nothing: write the tables of what is on record.")
+@device_option
+@out_option("results/paperdolls")
+@debug_option
+def command(
+    wanted: tuple[str, ...],
+    trainings: int,
+    steps: int,
+    batch_size: int,
+    precision: Precision,
+    datasets: tuple[str, ...],
+    protocol: str,
+    jobs: int,
+    tables_only: bool,
+    device: str,
+    out: Path,
+) -> None:
+    """Train every method on the built-in data at one budget, measure all, and write the papers' tables of it.
+
+    Records go to OUT/records, tables to OUT/tables (for every table of the papers, the rows that were trained, with
+    truth and real), a list of the trainings to OUT/trainings.json, weights and losses to OUT/runs. A method's first
+    training is done for all methods before the second of any. What is finished is not done again, so a study that was
+    stopped goes on where it was.
+    """
+    for name in wanted:
+        check_name("method", methods(), name)
+    choose_protocol(protocol, ())
+    failures: list[str] = []
+    if not tables_only:
+        from bench.miniature import Study  # torch, only now that there is something to do
+
+        study = Study(out, steps, batch_size, precision, device, datasets, protocol)
+        failures = _run(study, wanted, trainings, jobs)
+        write_text(out / "trainings.json", json.dumps(study.trainings(), indent=1, sort_keys=True) + "\n")
+    records = across_trainings(RecordStore(out / "records"))
+    if not records and not failures:
+        raise UserError(f"{out / 'records'} holds no records: run the study first, without --tables-only.")
+    for path in write_tables(out / "tables", records):
+        click.echo(path)
+    if failures:
+        click.echo("\n".join(failures), err=True)
+        raise SystemExit(1)
+
+
+def _run(study: Study, wanted: Sequence[str], trainings: int, processes: int) -> list[str]:
+    """Work on all jobs, under a progress bar with ETA; return what went wrong."""
+    from bench.miniature import jobs_of, run_jobs, training_items
+
+    jobs = jobs_of(wanted, trainings)
+    failures = []
+    with progress_bar() as progress:
+        rendering = progress.add_task("Rendering the training items", total=None, status="")
+        items = training_items(lambda: progress.advance(rendering))
+        progress.update(rendering, total=len(items))
+        task = progress.add_task("Trainings", total=len(jobs), status="")
+        for job, error in run_jobs(jobs, partial(study.work, items), processes):
+            progress.update(task, advance=1, status=f"{job.method}-{job.training}")
+            if error:
+                failures.append(f"{job.method}, training {job.training}: {error.removeprefix('error: ')}")
+                progress.console.print(failures[-1], highlight=False)
+    return failures
+
+
+def write_tables(folder: Path, records: Sequence[Record]) -> list[Path]:
+    """Write, for every table of the papers, the rows that were measured, and one table of all rows."""
+    measured = {record.cell.method for record in records}
+    written = []
+    for name in [*table_files(), "all"]:
+        rows = list(methods()) if name == "all" else [row.method for row in published_table(name).rows]
+        compared = [row for row in dict.fromkeys(rows) if row in measured and row not in REFERENCES]
+        if len(compared) > 1:
+            written += _write_table(folder, name, [*(r for r in REFERENCES if r in measured), *compared], records)
+    return written
+
+
+def _write_table(folder: Path, name: str, rows: Sequence[str], records: Sequence[Record]) -> list[Path]:
+    chosen = [record for record in records if record.cell.method in rows]
+    chosen.sort(key=lambda record: (record.cell.dataset, record.metric))
+    titles = {row: title_of(row) for row in rows}
+    columns = columns_of(chosen)
+    grid: Grid = free_table(chosen, columns, titles, name=f"miniature-{name}", unranked=frozenset(REFERENCES))
+    csv = free_csv(chosen, columns, titles)
+    texts = {".txt": text(grid), ".csv": csv, ".tex": latex(grid), ".md": markdown(grid)}
+    for suffix, content in texts.items():
+        write_text(folder / f"{name}{suffix}", content)
+    return [folder / f"{name}{suffix}" for suffix in texts]

@@ -1,0 +1,240 @@
+"""The papers in miniature: methods trained on the built-in data at one budget, several times, and measured.
+
+Every job is one training of one method, in a process of its own kind: what it has finished stays on disk, so that a
+stopped study goes on where it was.
+"""
+
+from __future__ import annotations
+
+import json
+import multiprocessing
+import os
+import time
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import ProcessPoolExecutor, as_completed
+from concurrent.futures.process import BrokenProcessPool
+from dataclasses import dataclass, replace
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from bench.catalog import UserError, resolve
+from bench.cells import Wishes, config_for, plan_cells
+from bench.checkpoints import write_tensors
+from bench.cli import explained
+from bench.commands.train import choose_recipe, export
+from bench.datasets._find import find_dataset
+from bench.datasets.base import Dataset, Item
+from bench.devices import choose_device
+from bench.evaluation import Evaluation
+from bench.files import sha256_of
+from bench.method_weights import BANK, open_bank
+from bench.progress import Reporter, progress_bar
+from bench.records import RecordStore
+from bench.setting import FeatureNetworks
+from bench.shards import ShardStore
+from bench.training import Precision, Trainer, TrainingOptions
+from models import METHODS
+from models._recipe import Schedule
+from models.base import MethodSpec
+
+TRAINED_ON = "paperdolls"
+METRICS = ("fid-pd", "lpips-pd", "mcsd-pd", "misd-pd", "segmentation-pd", "params", "macs")
+REFERENCES = ("truth", "real")  # rows without training
+_BANK_ITEMS = 1000  # photos that SIMS draws from
+_EPOCHS = 30  # of a training at most; rates change between them
+
+
+@dataclass(frozen=True)
+class Job:
+    """One training of one method; 0 is the first."""
+
+    method: str
+    training: int
+
+
+@dataclass(frozen=True)
+class Study:
+    """What all jobs share."""
+
+    out: Path
+    steps: int
+    batch: int
+    precision: Precision
+    device: str
+    datasets: tuple[str, ...]
+    protocol: str
+    draw_batch: int = 256  # images per call of a generator while measuring
+
+    def folder(self, job: Job) -> Path:
+        """Name the run folder of a training."""
+        return self.out / "runs" / f"{job.method}-{job.training}"
+
+    def trainings(self) -> list[dict[str, Any]]:
+        """List all finished trainings with what it took, which is how a record's weights are told apart."""
+        kept = ("config", "recipe", "data")  # of each training; they are in its own record
+        found = []
+        for path in sorted((self.out / "runs").glob("*/weights.json")):
+            record = json.loads(path.read_text(encoding="utf-8"))
+            found.append({"run": path.parent.name, **{key: record[key] for key in record if key not in kept}})
+        return found
+
+    def work(self, items: Dataset, job: Job) -> None:
+        """Train, unless that is done, and measure what is not on record."""
+        torch.set_num_threads(1)  # the processes share the cores
+        weights = {}
+        if job.method not in REFERENCES:
+            weights[job.method] = self._trained(items, job)
+        wishes = Wishes(
+            (job.method,), self.datasets, metrics=METRICS, protocol=self.protocol, preset="tiny", weights=weights
+        )
+        networks = FeatureNetworks(Path("weights"), choose_device(self.device))
+        evaluation = Evaluation(
+            RecordStore(self.out / "records"),
+            ShardStore(self.out / "state"),
+            networks,
+            self.out / "cache",
+            None,
+            self.draw_batch,
+            Reporter(progress_bar()),
+        )
+        for plan in plan_cells(wishes, None, Path("weights")):
+            applicable = tuple(m for m in plan.metrics if m.name != "misd-pd" or plan.data.has_instances)
+            for record in evaluation.run(replace(plan, metrics=applicable)):
+                if record.status == "failed":
+                    raise UserError(f"{record.metric} on {record.cell.data}: {record.reason}")
+
+    def _trained(self, items: Dataset, job: Job) -> Path:
+        folder = self.folder(job)
+        done = folder / "weights.safetensors"
+        if not done.is_file():
+            trainer = self._trainer(items, job, folder)
+            start = time.perf_counter()
+            trainer.train(lambda step, losses: None)
+            words = ["miniature", "--methods", job.method, "--trainings", str(job.training + 1)]
+            words += ["--steps", str(self.steps), "--batch-size", str(self.batch), "--precision", self.precision]
+            export(trainer, time.perf_counter() - start, words)
+            (folder / "last.pt").unlink()  # three times as large as the weights, and of no more use
+        return done
+
+    def _trainer(self, items: Dataset, job: Job, folder: Path) -> Trainer:
+        spec: MethodSpec[Any] = resolve("method", METHODS, job.method)
+        config = config_for(spec, items.spec, "tiny")
+        recipe = self.budgeted(choose_recipe(spec, items.name, "tiny"))
+        method = spec.build(config)
+        bank = _gathered(items, config, folder / BANK) if spec.has_bank else None
+        if bank is not None:
+            open_bank(method, bank)
+        options = TrainingOptions(
+            folder,
+            job.training,
+            choose_device(self.device),
+            self.precision,
+            sha256_of(bank) if bank else None,
+            save_every=recipe.epochs + recipe.decay_epochs,
+        )
+        return Trainer(method, recipe, items, options)
+
+    def budgeted(self, recipe: Schedule) -> Schedule:
+        """Give a recipe the study's budget: half of it at the full rate, half with decay; rates are its own."""
+        epochs = max(number for number in range(1, _EPOCHS + 1) if self.steps % number == 0)
+        return replace(
+            recipe,
+            batch=self.batch,
+            epoch_images=self.steps // epochs * self.batch,
+            epochs=epochs - epochs // 2,
+            decay_epochs=epochs // 2,
+        )
+
+
+def _gathered(items: Dataset, config: Any, path: Path) -> Path:  # noqa: ANN401 - the method's own config
+    from models.sims import gather
+
+    chosen = (items[index] for index in range(min(_BANK_ITEMS, len(items))))
+    write_tensors(path, gather(config, ((item.labels, item.image) for item in chosen)).tensors(), {})
+    return path
+
+
+def jobs_of(wanted: Sequence[str], trainings: int) -> list[Job]:
+    """List the jobs of methods (none named: all that can be trained), the first training of each before any second."""
+    trainable = [name for name in METHODS if resolve("method", METHODS, name).tiny_recipe is not None]
+    names = wanted or [*REFERENCES, *trainable]
+    return [Job(name, n) for n in range(trainings) for name in names if n == 0 or name not in REFERENCES]
+
+
+class Remembered(Dataset):
+    """Items held in memory, so that many trainings render them once; processes that are forked share them."""
+
+    def __init__(self, dataset: Dataset, advance: Callable[[], None]) -> None:
+        self.spec, self.split, self.size = dataset.spec, dataset.split, dataset.size
+        self._dataset = dataset
+        self._items: list[Item] = []
+        for index in range(len(dataset)):
+            self._items.append(dataset[index])
+            advance()
+
+    def __len__(self) -> int:
+        return len(self._items)
+
+    def loader(self, index: int) -> Callable[[], Item]:
+        """Give a call that hands out one item."""
+        return partial(self._items.__getitem__, index)
+
+    def resized(self, size: tuple[int, int]) -> Dataset:
+        """Give the same items at another size, made anew."""
+        return self._dataset.resized(size)
+
+    def fingerprint(self) -> str:
+        """Hash as the data set itself does."""
+        return self._dataset.fingerprint()
+
+
+def training_items(advance: Callable[[], None]) -> Remembered:
+    """Render all training items."""
+    return Remembered(find_dataset(TRAINED_ON, None).open("train", None), advance)
+
+
+def run_jobs(jobs: Sequence[Job], work: Callable[[Job], None], processes: int) -> Iterator[tuple[Job, str]]:
+    """Work on all jobs at once and yield each that ends, with what went wrong or ""; the others go on."""
+    if processes == 0:
+        for job in jobs:
+            yield job, _outcome(work, job)
+        return
+    # Forked where that is possible, before anything is on a GPU: the rendered items are shared and not copied.
+    context = multiprocessing.get_context("fork" if hasattr(os, "fork") else "spawn")
+    with ProcessPoolExecutor(processes, context, initializer=_remember, initargs=(work,)) as pool:
+        running = {pool.submit(_remembered_work, job): job for job in jobs}
+        try:
+            for future in as_completed(running):
+                yield running[future], future.result()
+        except BrokenProcessPool as error:
+            raise UserError(
+                "A process of the study was killed, perhaps for want of memory. What is finished is kept: repeat the "
+                "command, with fewer --jobs."
+            ) from error
+        except BaseException:
+            pool.shutdown(wait=False, cancel_futures=True)
+            raise
+
+
+_work: Callable[[Job], None]
+
+
+def _remember(work: Callable[[Job], None]) -> None:
+    global _work  # a process of the pool is told once what its jobs have in common
+    _work = work
+
+
+def _remembered_work(job: Job) -> str:
+    return _outcome(_work, job)
+
+
+def _outcome(work: Callable[[Job], None], job: Job) -> str:
+    """Do one job; its error must not end the others."""
+    try:
+        work(job)
+    except Exception as error:
+        return explained(error)[0]
+    return ""
