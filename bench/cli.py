@@ -27,6 +27,7 @@ COMMANDS: Table = {
     "doctor": ("bench.commands.doctor:command", "Check that everything is there for a run."),
     "list": ("bench.commands.list:command", "List methods, datasets, metrics and what else has a name."),
     "table": ("bench.commands.table:command", "Print a paper's table: measured, published or both."),
+    "claims": ("bench.commands.claims:command", "Judge the papers' sentences by printed and by measured numbers."),
     "report": ("bench.commands.report:command", "Write one HTML file: tables, charts, pictures, provenance."),
     "confusion": ("bench.commands.confusion:command", "Compute mean IoUs and accuracies from confusion matrices."),
     "protocols": ("bench.commands.protocols:command", "List evaluation protocols or explain one."),

@@ -1,0 +1,146 @@
+"""`bench claims`: the papers' sentences against the papers' numbers and ours."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from pathlib import Path
+
+import rich_click as click
+
+from bench.catalog import UserError
+from bench.claims import (
+    Claim,
+    Judgement,
+    chosen,
+    judge_measured,
+    judge_miniature,
+    judge_published,
+    read_claims,
+)
+from bench.commands.table import MEASURED
+from bench.lines import aligned
+from bench.options import FOLDER, debug_option, json_option, names
+from bench.records import Record, RecordStore
+from bench.trainings import across_trainings
+
+MINIATURE = MEASURED.parent / "paperdolls" / "records"  # where `bench miniature` puts them
+BUILT_IN = ("paperdolls", "paperdolls2")
+OUTCOMES = ("holds", "fails", "cannot say")
+
+
+@click.command()
+@click.argument("wanted", metavar="[CLAIM]...", nargs=-1)
+@click.option(
+    "--values",
+    callback=names,
+    default="published,measured",
+    show_default=True,
+    help="Whose numbers are asked: published, measured, or both.",
+)
+@click.option(
+    "--dataset",
+    "datasets",
+    callback=names,
+    help="Also ask small networks on the built-in data: paperdolls,paperdolls2.",
+)
+@click.option(
+    "--records",
+    "folders",
+    type=FOLDER,
+    multiple=True,
+    help="Folder with measured records, repeatable [default: results/records, and those of the suite].",
+)
+@click.option("--details", is_flag=True, help="Show every comparison; so does naming claims.")
+@click.option("--strict", is_flag=True, help="End with exit code 1 if a sentence fails.")
+@json_option
+@debug_option
+def command(
+    wanted: tuple[str, ...],
+    values: tuple[str, ...],
+    datasets: tuple[str, ...],
+    folders: tuple[Path, ...],
+    *,
+    details: bool,
+    strict: bool,
+    as_json: bool,
+) -> None:
+    """Judge the papers' sentences: does each hold, by the printed numbers and by measured ones?
+
+    published asks the paper's own tables, which checks the paper and our copy of it. measured asks records of the
+    papers' networks on the papers' data, and --dataset those of `bench miniature`: which conclusions show in
+    miniature. A sentence fails if one of its comparisons does; "cannot say" is for numbers that nobody measured, and
+    for differences within two standard deviations of the runs. The sentences are in results/claims.toml.
+
+    Example: bench claims --dataset paperdolls,paperdolls2
+    """
+    claims = chosen(read_claims(), wanted)
+    judged = _judged(claims, values, datasets, folders)
+    if as_json:
+        click.echo(json.dumps([_as_dict(claim, judged) for claim in claims], indent=1))
+    else:
+        click.echo(_table(claims, judged))
+        for kind, judgements in judged.items() if details or wanted else ():
+            click.echo("".join(_detailed(kind, judgement) for judgement in judgements.values()).rstrip())
+        click.echo("\n" + "\n".join(_summary(kind, list(each.values())) for kind, each in judged.items()))
+    if strict and any(judgement.outcome == "fails" for each in judged.values() for judgement in each.values()):
+        raise SystemExit(1)
+
+
+def _judged(
+    claims: Sequence[Claim], values: Sequence[str], datasets: Sequence[str], folders: Sequence[Path]
+) -> dict[str, dict[str, Judgement]]:
+    if unknown := [name for name in values if name not in ("published", "measured")]:
+        raise UserError(f"--values {unknown[0]}: whose numbers? Give published, measured, or both with a comma.")
+    if unknown := [name for name in datasets if name not in BUILT_IN]:
+        raise UserError(f"--dataset {unknown[0]}: sentences are asked in miniature of {' and '.join(BUILT_IN)} only.")
+    judged: dict[str, dict[str, Judgement]] = {}
+    if "published" in values:
+        judged["published"] = {claim.id: judge_published(claim) for claim in claims}
+    if "measured" in values:
+        records = _read(folders or (Path("results/records"), MEASURED))
+        judged["measured"] = {claim.id: judge_measured(claim, records) for claim in claims}
+    if datasets:
+        trained = across_trainings(_read(folders or (MINIATURE,)))
+        judged["miniature"] = {
+            claim.id: judge_miniature(claim, trained, datasets) for claim in claims if claim.miniature
+        }
+    return judged
+
+
+def _read(folders: Sequence[Path]) -> list[Record]:
+    return list({record.key: record for folder in reversed(folders) for record in RecordStore(folder)}.values())
+
+
+def _table(claims: Sequence[Claim], judged: dict[str, dict[str, Judgement]]) -> str:
+    rows = []
+    for claim in claims:
+        outcomes = {kind: each[claim.id].outcome if claim.id in each else "not asked" for kind, each in judged.items()}
+        rows.append({"claim": claim.id, **outcomes, "sentence": claim.sentence})
+    return aligned(rows)
+
+
+def _detailed(kind: str, judgement: Judgement) -> str:
+    claim = judgement.claim
+    lines = [f"\n{claim.id}, {kind}: {judgement.outcome}", f"  {claim.sentence} ({claim.source})"]
+    lines += [f"  {finding.outcome:10}  {finding.words}" for finding in judgement.findings]
+    lines += [f"  Note: {claim.note}"] if claim.note else []
+    return "\n".join(lines) + "\n"
+
+
+def _summary(kind: str, judgements: Sequence[Judgement]) -> str:
+    counted = [f"{sum(judgement.outcome == outcome for judgement in judgements)} {outcome}" for outcome in OUTCOMES]
+    return f"{kind}: {', '.join(counted)}"
+
+
+def _as_dict(claim: Claim, judged: dict[str, dict[str, Judgement]]) -> dict[str, object]:
+    verdicts = {
+        kind: {
+            "outcome": each[claim.id].outcome,
+            "findings": [vars(finding) for finding in each[claim.id].findings],
+        }
+        for kind, each in judged.items()
+        if claim.id in each
+    }
+    about = {"claim": claim.id, "sentence": claim.sentence, "source": claim.source, "table": claim.table}
+    return {**about, **({"note": claim.note} if claim.note else {}), **verdicts}
