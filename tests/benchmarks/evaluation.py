@@ -315,6 +315,7 @@ def price(job: Job, theirs: Mapping[str, float], ours: Mapping[str, float], imag
 
 
 def _work(connection: Any, side: Callable[[Job], Any], job: Job) -> None:
+    torch.backends.cudnn.allow_tf32 = False  # GPUs: both sides' numbers shall agree; torch's default would round inputs
     connection.send(side(job))
 
 
