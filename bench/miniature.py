@@ -8,9 +8,10 @@ from __future__ import annotations
 
 import json
 import multiprocessing
+import multiprocessing.context
 import os
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor, as_completed
 from concurrent.futures.process import BrokenProcessPool
 from dataclasses import dataclass, replace
@@ -167,13 +168,10 @@ def jobs_of(wanted: Sequence[str], trainings: int) -> list[Job]:
 class Remembered(Dataset):
     """Items held in memory, so that many trainings render them once; processes that are forked share them."""
 
-    def __init__(self, dataset: Dataset, advance: Callable[[], None]) -> None:
+    def __init__(self, dataset: Dataset, items: Iterable[Item]) -> None:
         self.spec, self.split, self.size = dataset.spec, dataset.split, dataset.size
         self._dataset = dataset
-        self._items: list[Item] = []
-        for index in range(len(dataset)):
-            self._items.append(dataset[index])
-            advance()
+        self._items = list(items)
 
     def __len__(self) -> int:
         return len(self._items)
@@ -191,9 +189,27 @@ class Remembered(Dataset):
         return self._dataset.fingerprint()
 
 
-def training_items(advance: Callable[[], None]) -> Remembered:
+def training_items(processes: int, advance: Callable[[], None]) -> Remembered:
     """Render all training items."""
-    return Remembered(find_dataset(TRAINED_ON, None).open("train", None), advance)
+    dataset = find_dataset(TRAINED_ON, None).open("train", None)
+    loaders = map(dataset.loader, range(len(dataset)))
+    with ProcessPoolExecutor(max(1, processes), _context()) as pool:
+        return Remembered(dataset, _counted(pool.map(_rendered, loaders, chunksize=100), advance))
+
+
+def _rendered(load: Callable[[], Item]) -> Item:
+    return load()
+
+
+def _counted(items: Iterable[Item], advance: Callable[[], None]) -> Iterator[Item]:
+    for item in items:
+        advance()
+        yield item
+
+
+def _context() -> multiprocessing.context.BaseContext:
+    """Fork where that is possible: what is in memory is shared, not copied. Nothing may be on a GPU yet."""
+    return multiprocessing.get_context("fork" if hasattr(os, "fork") else "spawn")
 
 
 def run_jobs(jobs: Sequence[Job], work: Callable[[Job], None], processes: int) -> Iterator[tuple[Job, str]]:
@@ -202,9 +218,7 @@ def run_jobs(jobs: Sequence[Job], work: Callable[[Job], None], processes: int) -
         for job in jobs:
             yield job, _outcome(work, job)
         return
-    # Forked where that is possible, before anything is on a GPU: the rendered items are shared and not copied.
-    context = multiprocessing.get_context("fork" if hasattr(os, "fork") else "spawn")
-    with ProcessPoolExecutor(processes, context, initializer=_remember, initargs=(work,)) as pool:
+    with ProcessPoolExecutor(processes, _context(), initializer=_remember, initargs=(work,)) as pool:
         running = {pool.submit(_remembered_work, job): job for job in jobs}
         try:
             for future in as_completed(running):

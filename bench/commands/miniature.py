@@ -99,7 +99,7 @@ def _run(study: Study, wanted: Sequence[str], trainings: int, processes: int) ->
     failures = []
     with progress_bar() as progress:
         rendering = progress.add_task("Rendering the training items", total=None, status="")
-        items = training_items(lambda: progress.advance(rendering))
+        items = training_items(processes, lambda: progress.advance(rendering))
         progress.update(rendering, total=len(items))
         task = progress.add_task("Trainings", total=len(jobs), status="")
         for job, error in run_jobs(jobs, partial(study.work, items), processes):

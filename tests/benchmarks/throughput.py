@@ -160,9 +160,8 @@ class Turns:
     def __init__(self, work: Work) -> None:
         self.work = work
         self.method = built(work.method, work.size, work.device)
-        self.items = Remembered(
-            Paperdolls(PAPERDOLLS, "val", length=work.maps, persons=1, size=work.size), lambda: None
-        )
+        dataset = Paperdolls(PAPERDOLLS, "val", length=work.maps, persons=1, size=work.size)
+        self.items = Remembered(dataset, map(dataset.__getitem__, range(work.maps)))
         self.setting = Setting(Job(Path(), work.maps, work.runs, work.size, str(work.device)), "random10")
         tf32(False)
         photos = torch.cat([collate([self.items[n]], 8).images for n in range(work.maps)]).to(work.device)
