@@ -22,20 +22,17 @@ from typing import Any
 import torch
 
 from bench.catalog import UserError, resolve
-from bench.cells import Wishes, config_for, plan_cells
+from bench.cells import Wishes, config_for
 from bench.checkpoints import write_tensors
 from bench.cli import explained
 from bench.commands.train import choose_recipe, export
 from bench.datasets._find import find_dataset
 from bench.datasets.base import Dataset, Item
 from bench.devices import choose_device
-from bench.evaluation import Evaluation
 from bench.files import sha256_of
+from bench.measuring import Bench
 from bench.method_weights import BANK, open_bank
 from bench.progress import Reporter, progress_bar
-from bench.records import RecordStore
-from bench.setting import FeatureNetworks
-from bench.shards import ShardStore
 from bench.training import Precision, Trainer, TrainingOptions
 from models import METHODS
 from models._recipe import Schedule
@@ -91,21 +88,10 @@ class Study:
         wishes = Wishes(
             (job.method,), self.datasets, metrics=METRICS, protocol=self.protocol, preset="tiny", weights=weights
         )
-        networks = FeatureNetworks(Path("weights"), choose_device(self.device))
-        evaluation = Evaluation(
-            RecordStore(self.out / "records"),
-            ShardStore(self.out / "state"),
-            networks,
-            self.out / "cache",
-            None,
-            self.draw_batch,
-            Reporter(progress_bar()),
-        )
-        for plan in plan_cells(wishes, None, Path("weights")):
-            applicable = tuple(m for m in plan.metrics if m.name != "misd-pd" or plan.data.has_instances)
-            for record in evaluation.run(replace(plan, metrics=applicable)):
-                if record.status == "failed":
-                    raise UserError(f"{record.metric} on {record.cell.data}: {record.reason}")
+        bench = Bench(self.out, self.device, self.draw_batch)
+        for record in bench.measure(wishes, Reporter(progress_bar())):
+            if record.status == "failed":
+                raise UserError(f"{record.metric} on {record.cell.data}: {record.reason}")
 
     def _trained(self, items: Dataset, job: Job) -> Path:
         folder = self.folder(job)

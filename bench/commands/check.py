@@ -1,0 +1,131 @@
+"""`bench check`: has any number moved since the baseline was accepted?"""
+
+from __future__ import annotations
+
+import json
+import tempfile
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import rich_click as click
+
+from bench.catalog import UserError
+from bench.drift import baseline_of, baseline_values, compare, drifted, values_of
+from bench.drift_tables import FACTOR_HELP, markdown, shown
+from bench.files import write_text
+from bench.options import POSITIVE, debug_option, device_option, json_option, names
+from bench.progress import Reporter, progress_bar
+from bench.published import FOLDER as PUBLISHED
+from bench.records import Record
+
+BASELINE = PUBLISHED.parent / "baselines" / "paperdolls.json"
+
+
+@click.command()
+@click.option(
+    "--baseline",
+    type=click.Path(dir_okay=False, path_type=Path),
+    default=BASELINE,
+    help="File of accepted numbers [default: results/baselines/paperdolls.json of the suite].",
+)
+@click.option("--accept", is_flag=True, help="Write what is measured now as the new baseline.")
+@click.option("--methods", callback=names, help="With --accept: measure these instead of the baseline's methods.")
+@click.option("--dataset", "datasets", callback=names, help="With --accept: on these data sets.")
+@click.option("--metrics", callback=names, help="With --accept: these metrics.")
+@click.option("--protocol", help="With --accept: by this protocol.")
+@click.option("--set", "settings", multiple=True, help="With --accept: a changed choice of the protocol, repeatable.")
+@click.option("--limit", type=POSITIVE, help="With --accept: on the first N label maps.")
+@click.option("--tolerance", "factor", type=click.FloatRange(min=0), default=1.0, help=FACTOR_HELP)
+@click.option("--out", type=click.Path(file_okay=False, path_type=Path), help="Keep the records in this folder.")
+@click.option(
+    "--summary",
+    type=click.Path(dir_okay=False, path_type=Path),
+    help="Append the table as Markdown, e.g. to $GITHUB_STEP_SUMMARY.",
+)
+@device_option
+@json_option
+@debug_option
+def command(
+    *,
+    baseline: Path,
+    accept: bool,
+    methods: tuple[str, ...],
+    datasets: tuple[str, ...],
+    metrics: tuple[str, ...],
+    protocol: str | None,
+    settings: tuple[str, ...],
+    limit: int | None,
+    factor: float,
+    out: Path | None,
+    summary: Path | None,
+    device: str,
+    as_json: bool,
+) -> None:
+    """Measure again what a baseline holds, and end with exit code 1 if a number moved.
+
+    A number may move by 0.05 % or a twentieth of the standard deviation of its runs, whichever is more, which is what
+    other machines' rounding comes to; mIoU by 0.02 and accuracy by 0.01 points besides. A metric with a new version,
+    other weights or another definition is never compared: look at the change, then accept it with --accept.
+
+    Example: bench check --baseline results/baselines/paperdolls.json
+    """
+    named = {"methods": methods, "datasets": datasets, "metrics": metrics, "protocol": protocol, "settings": settings}
+    chosen = {key: value for key, value in {**named, "limit": limit}.items() if value}
+    if chosen and not accept:
+        raise UserError(f"To measure other {', '.join(chosen)} than the baseline's makes another one: give --accept.")
+    before = _read(baseline, needed=not {"methods", "datasets"} <= chosen.keys())
+    wanted = {**before.get("measured", {}), **{k: list(v) if isinstance(v, tuple) else v for k, v in chosen.items()}}
+    with tempfile.TemporaryDirectory() as folder:
+        records = _measured(wanted, out or Path(folder), device)
+    failed = [
+        f"{record.cell.title}, {record.metric}: {record.reason}" for record in records if record.status == "failed"
+    ]
+    if accept:
+        if failed:
+            raise UserError(f"Nothing was accepted, as not all could be measured: {'; '.join(failed)}")
+        write_text(baseline, baseline_of(wanted, records))
+        click.echo(f"{baseline}: {len(values_of(records))} numbers accepted")
+        return
+    findings = compare(baseline_values(before), values_of(records), factor)
+    click.echo(shown(findings, as_json=as_json))
+    if summary is not None:
+        with summary.open("a", encoding="utf-8") as file:
+            file.write(markdown(findings, f"Drift against {baseline.name}"))
+    if any(finding.status == "redefined" for finding in findings):
+        click.echo(
+            f"Numbers that are defined anew need a new baseline: bench check --baseline {baseline} --accept", err=True
+        )
+    if drifted(findings):
+        raise SystemExit(1)
+
+
+def _read(path: Path, *, needed: bool) -> dict[str, Any]:
+    if not path.exists() and not needed:
+        return {}
+    try:
+        baseline: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
+        baseline_values(baseline)
+    except FileNotFoundError as error:
+        raise UserError(
+            f"{path}: no such baseline. Make one with: bench check --baseline {path} --accept --methods M --dataset D"
+        ) from error
+    except (ValueError, KeyError, TypeError) as error:
+        raise UserError(f"{path}: not a baseline of `bench check` ({error}).") from error
+    return baseline
+
+
+def _measured(wanted: Mapping[str, Any], out: Path, device: str) -> list[Record]:
+    from bench.cells import Wishes  # torch, only now that there is something to do
+    from bench.measuring import Bench
+
+    wishes = Wishes(
+        wanted["methods"],
+        wanted["datasets"],
+        wanted.get("metrics", ()),
+        wanted.get("protocol"),
+        wanted.get("settings", ()),
+        limit=wanted.get("limit"),
+    )
+    with progress_bar() as progress:
+        return Bench(out, device).measure(wishes, Reporter(progress))

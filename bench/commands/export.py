@@ -1,0 +1,38 @@
+"""`bench export`: all records as one CSV file."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import rich_click as click
+
+from bench.files import write_text
+from bench.frames import lines_of, read_records
+from bench.lines import as_csv
+from bench.options import FOLDER, debug_option
+
+
+@click.command()
+@click.option(
+    "--records",
+    "folders",
+    type=FOLDER,
+    multiple=True,
+    default=(Path("results"),),
+    show_default=True,
+    help="Folder of results or of records, repeatable.",
+)
+@click.option("-o", "--output", type=click.Path(dir_okay=False, path_type=Path), help="File to write [default: print].")
+@debug_option
+def command(*, folders: tuple[Path, ...], output: Path | None) -> None:
+    """Write every number on record with all that is known of it, one line each.
+
+    The same as a pandas DataFrame: `import bench; bench.frame("results")`.
+    """
+    records = {record.key: record for folder in reversed(folders) for record in read_records(folder)}
+    text = as_csv(list(lines_of(records.values())))
+    if output is None:
+        click.echo(text, nl=False)
+    else:
+        write_text(output, text)
+        click.echo(output)
