@@ -31,6 +31,7 @@ _SPECIAL = {
     "↓": r"$\downarrow$",
     "≤": r"$\leq$",
     "≥": r"$\geq$",
+    "≈": r"$\approx$",
     "ℓ": r"$\ell$",
     **{sign: f"\\{sign}" for sign in "#$%&_{}"},
 }

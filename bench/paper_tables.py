@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import statistics
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import replace
 from decimal import Decimal
@@ -18,6 +19,8 @@ Place = tuple[PublishedRow, str, Column, Printed]  # row, data set, column and w
 PROBE = "probe"  # in place of a protocol: a cost, which `bench profile` counts on a layout of its own
 NO_NUMBER = "the paper has no number"
 REPRODUCED = "reproduced"  # in place of a difference: all printed digits agree
+WITHIN_NOISE, DIFFERS, NOT_MEASURED = "within noise", "differs", "not measured"
+_NOISE = 2  # standard deviations of our runs
 OF_A_MACHINE = "no record: a time belongs to a machine, `bench profile --time` measures yours"
 NOT_COUNTED = "no record: `bench profile` counts it for the methods of the suite"
 BLANK = {  # why a cost is blank
@@ -63,7 +66,7 @@ class PaperTable:
             "measured": lambda *place: (self.number(*place[:3]),),
             "published": lambda *place: (_published(place[3]),),
             "both": lambda *place: (self.number(*place[:3]), _published(place[3])),
-            "delta": lambda *place: (_verdict(self.difference(*place)),),
+            "delta": lambda *place: (self.judged(*place),),
         }[values]
         rows = [self._row(row, values, entry) for row in self.table.rows]
         if values in ("measured", "both"):
@@ -107,6 +110,26 @@ class PaperTable:
         note = _joined(measured.note, _joined(ROUNDING[printed.rounding], printed.note))
         return Number(digits(float(ours - printed.number), column.decimals, "+"), note=note)
 
+    def verdict(self, row: PublishedRow, dataset: str, column: Column, printed: Printed) -> str:
+        """Say whether our number is the paper's: to the digit, within the noise of our runs, or not."""
+        difference = self.difference(row, dataset, column, printed)
+        if not difference.text:
+            return "" if printed.number is None else NOT_MEASURED
+        if not Decimal(difference.text):
+            return REPRODUCED
+        record = self.measured(row, dataset, column)
+        runs = record.runs.get(column.key, []) if record is not None else []
+        noise = _NOISE * statistics.stdev(runs) if len(runs) > 1 else 0.0
+        return WITHIN_NOISE if abs(float(difference.text)) <= noise else DIFFERS
+
+    def judged(self, row: PublishedRow, dataset: str, column: Column, printed: Printed) -> Number:
+        """Show the difference with its verdict."""
+        place = (row, dataset, column, printed)
+        difference, verdict = self.difference(*place), self.verdict(*place)
+        if verdict == REPRODUCED:
+            return replace(difference, text=REPRODUCED)
+        return replace(difference, text=f"≈ {difference.text}") if verdict == WITHIN_NOISE else difference
+
     def _notes(self, values: Values, rows: Sequence[Row]) -> tuple[str, ...]:
         printed = f"as printed in {self.table.paper} ({self.table.source})"
         measured = f"Measured with protocol {self.protocol}, preset paper."
@@ -114,7 +137,11 @@ class PaperTable:
             "measured": [f"{measured} Layout of {self.table.paper} ({self.table.source})."],
             "published": [f"All numbers are published ones, {printed}."],
             "both": [measured, f"Numbers in parentheses are published ones, {printed}."],
-            "delta": [measured, f"Measured minus published number, the latter {printed}."],
+            "delta": [
+                measured,
+                f'Measured minus published number, the latter {printed}. "{REPRODUCED}": to the last printed digit; '
+                "≈: within two standard deviations of our runs; a difference without ≈ is none of noise.",
+            ],
         }[values]
         if values != "published" and any(self._is_cost(*place) for place in self.places()):
             notes.append("Parameters and operations are counted on a fixed layout; they depend on no weights.")
@@ -136,11 +163,6 @@ def _joined(first: str, second: str) -> str:
     if not (first and second):
         return first or second
     return f"{first.removesuffix('.')}. {second}"
-
-
-def _verdict(difference: Number) -> Number:
-    same = difference.text and not Decimal(difference.text)
-    return replace(difference, text=REPRODUCED) if same else difference
 
 
 def _published(printed: Printed) -> Number:
@@ -179,12 +201,11 @@ def _both_lines(paper: PaperTable) -> list[list[str]]:
 
 
 def _delta_lines(paper: PaperTable) -> list[list[str]]:
-    lines = [[*_KEYS, "delta", "digits", "blank"]]
+    lines = [[*_KEYS, "delta", "verdict", "blank"]]
     for place in paper.places():
         difference = paper.difference(*place)
-        verdict = (REPRODUCED if not Decimal(difference.text) else "other") if difference.text else ""
         blank = "" if difference.text else difference.note
-        lines.append([*_start(paper.table, place), difference.text, verdict, blank])
+        lines.append([*_start(paper.table, place), difference.text, paper.verdict(*place), blank])
     return lines
 
 

@@ -33,7 +33,7 @@ NAMES = ["text", "csv", "latex", "markdown", "html"]
     type=click.Choice(["measured", "published", "both", "delta"]),
     default="measured",
     show_default=True,
-    help="Our numbers, the paper's, both side by side, or ours minus theirs, which says where all digits agree.",
+    help="Our numbers, the paper's, both side by side, or ours minus theirs with a verdict.",
 )
 @click.option(
     "--format",

@@ -118,7 +118,7 @@ def test_a_difference_is_measured_minus_published():
     assert found["spade", "ade20k", "miou"]["delta"] == "-0.28"
     assert found["inade-no-us", "deepfashion", "lpips"] == {
         "table": "toy-1", "method": "inade-no-us", "dataset": "deepfashion", "metric": "lpips",
-        "delta": "", "digits": "", "blank": "no record",
+        "delta": "", "verdict": "not measured", "blank": "no record",
     }  # fmt: skip
 
 
@@ -127,9 +127,18 @@ def test_a_difference_says_where_all_digits_agree():
     row = toy(exact).grid("delta").rows[1]
     assert [entry[0].text for entry in row.entries[:2]] == ["reproduced", "+0.001"]
     lines = csv.DictReader(io.StringIO(toy(exact).csv("delta")))
-    assert [(line["delta"], line["digits"]) for line in lines if line["method"] == "inade"][:2] == [
-        ("+0.00", "reproduced"), ("+0.001", "other"),
+    assert [(line["delta"], line["verdict"]) for line in lines if line["method"] == "inade"][:2] == [
+        ("+0.00", "reproduced"), ("+0.001", "differs"),
     ]  # fmt: skip
+
+
+def test_a_difference_within_two_deviations_of_the_runs_is_marked_as_noise():
+    noisy = toy([done(fid=[9.5, 10.5]), done(metric="lpips", lpips=[0.3, 0.3001])])  # the paper: 9.97 and 0.225
+    row = noisy.grid("delta").rows[1]
+    assert [entry[0].text for entry in row.entries[:2]] == ["≈ +0.03", "+0.075"]
+    lines = csv.DictReader(io.StringIO(noisy.csv("delta")))
+    assert [line["verdict"] for line in lines if line["method"] == "inade"][:2] == ["within noise", "differs"]
+    assert r"$\approx$ +0.03" in latex(noisy.grid("delta"))
 
 
 def test_a_doubtful_number_has_its_doubt_beside_it():

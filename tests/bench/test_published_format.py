@@ -105,8 +105,8 @@ def test_a_column_can_name_another_key_of_records(tmp_path):
     paper = toy(tmp_path, TOY, records())
     assert "toy,spade,cityscapes,gmacs,281.0,,\n" in paper.csv("measured")
     assert "toy,spade,cityscapes,gmacs,281.0,,281.54,\n" in paper.csv("both")
-    assert "toy,spade,cityscapes,gmacs,-0.54,other,\n" in paper.csv("delta")
-    assert "toy,inade,cityscapes,gmacs,-20.75,other,\n" in paper.csv("delta")  # 96M is a number
+    assert "toy,spade,cityscapes,gmacs,-0.54,differs,\n" in paper.csv("delta")
+    assert "toy,inade,cityscapes,gmacs,-20.75,differs,\n" in paper.csv("delta")  # 96M is a number
     assert "toy,inade,cityscapes,gmacs,96M\n" in paper.csv("published")
 
 
