@@ -83,11 +83,13 @@ def shuffled(
     flip: bool,
     crop: bool = False,
     workers: int = 0,
+    share: slice = slice(None),
 ) -> Generator[Batch, None, None]:
     """Make the training batches of these steps; the order of every epoch of `per_epoch` batches is one of its own.
 
-    With `crop` the items are cut out of their larger form, where the data set has one. The sides of unpaired data are
-    ordered alone, so that photos meet others in every epoch.
+    A process that has a `share` of every batch makes no other items. With `crop` the items are cut out of their larger
+    form, where the data set has one. The sides of unpaired data are ordered alone, so that photos meet others in every
+    epoch.
     """
     larger = dataset.spec.load_size if crop else None
     source = dataset if larger is None else dataset.resized(larger)
@@ -96,7 +98,7 @@ def shuffled(
         for step in steps:
             epoch, position = divmod(step, per_epoch)
             order = torch.randperm(len(dataset), generator=stream(seed, what, epoch))
-            yield from order[position * size : (position + 1) * size].tolist()
+            yield from order[position * size : (position + 1) * size][share].tolist()
 
     if isinstance(source, Unpaired):
         loaders = map(source.pair_loader, chosen("order"), chosen("partners"))
@@ -104,12 +106,13 @@ def shuffled(
         loaders = map(source.loader, chosen("order"))
     with closing(done_ahead(loaders, workers)) as reading:
         for step in steps:
-            items = list(islice(reading, size))
+            places = range(size)[share]
+            items = list(islice(reading, len(places)))
             if larger is not None:
-                rngs = (stream(seed, "crop", step, position) for position in range(size))
+                rngs = (stream(seed, "crop", step, position) for position in places)
                 items = [random_crop(item, dataset.size, rng) for item, rng in zip(items, rngs, strict=True)]
             if flip:
-                turn = torch.rand(size, generator=stream(seed, "flip", step)) < 0.5
+                turn = torch.rand(size, generator=stream(seed, "flip", step))[share] < 0.5
                 items = [flipped(item) if t else item for item, t in zip(items, turn.tolist(), strict=True)]
             yield collate(items, dataset.num_classes)
 

@@ -16,7 +16,7 @@ from rich.progress import (
 )
 
 
-def progress_bar() -> Progress:
+def progress_bar(*, shown: bool = True) -> Progress:
     """Make a bar with count, elapsed time and ETA; its tasks take a `status` text. Silent where nobody watches."""
     console = Console(stderr=True)
     return Progress(
@@ -29,7 +29,7 @@ def progress_bar() -> Progress:
         TextColumn("{task.fields[status]}", style="dim"),
         console=console,
         transient=False,
-        disable=not console.is_terminal,
+        disable=not (shown and console.is_terminal),
     )
 
 

@@ -6,11 +6,9 @@ So a run needs no random state to be resumed, and on a CPU a resumed run equals 
 from __future__ import annotations
 
 import copy
-import csv
-import io
 import json
 import math
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, closing, contextmanager, nullcontext
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
@@ -23,10 +21,10 @@ from bench.batches import Batch, collate, shuffled, stream
 from bench.catalog import UserError
 from bench.checkpoints import read_checkpoint, write_checkpoint
 from bench.datasets.base import Dataset
-from bench.files import write_text
-from bench.images import to_photos
-from bench.pictures import grid, paint_condition, save_png
+from bench.distributed import ALONE, Ranks, synchronise
+from bench.run_folders import check_same_run, write_description, write_grid, write_log
 from bench.seeds import stream_seed
+from models._blocks.spectral import Spectral
 from models._losses import Vgg19
 from models._recipe import Game, Player, Schedule, initialise
 from models.base import Layout, Method
@@ -48,6 +46,8 @@ class TrainingOptions:
     precision: Precision = "float32"
     bank: str | None = None  # hash of the training photos that the method draws from
     num_workers: int = 0  # processes that read items ahead
+    accumulate: int = 1  # parts that this process takes a batch in, to save memory
+    ranks: Ranks = ALONE
     save_every: int = 1  # epochs between checkpoints
     log_every: int = 50
     grid_every: int = 500
@@ -70,6 +70,16 @@ class Trainer:
         initialise(self.objective, recipe.init_gain, stream(options.seed, "weights"))
         self.trained = nn.ModuleDict({"method": method, "discriminator": self.objective.discriminator})
         self.objective.perceptual = perceptual
+        self._share = options.ranks.share(recipe.batch)
+        images = self._share.stop - self._share.start
+        if images % options.accumulate:
+            raise UserError(
+                f"{images} images of a batch cannot be taken in {options.accumulate} equal parts: give another "
+                "--accumulate or --batch-size."
+            )
+        self.objective.parts = options.ranks.world * options.accumulate
+        if options.ranks.world > 1:
+            synchronise(self.objective)
         self.objective.to(options.device, memory_format=torch.channels_last)  # type: ignore[call-overload]
         self.adam_g = torch.optim.Adam(
             method.parameters(), recipe.lr_generator, recipe.betas, weight_decay=recipe.weight_decay
@@ -79,6 +89,7 @@ class Trainer:
             [opponent], recipe.lr_discriminator, recipe.betas, weight_decay=recipe.weight_decay
         )
         self.average = copy.deepcopy(method).requires_grad_(False).eval() if recipe.average is not None else None
+        self._spectral = [module for module in self.objective.modules() if isinstance(module, Spectral)]
         self.step = 0
         self._log: list[dict[str, float]] = []
 
@@ -115,6 +126,7 @@ class Trainer:
             flip=recipe.flip,
             crop=recipe.crop,
             workers=options.num_workers,
+            share=self._share,
         )
         with closing(batches):
             for batch in batches:
@@ -123,40 +135,71 @@ class Trainer:
     def train(self, report: Report) -> None:
         """Run to the end, saving after epochs."""
         self.objective.train()
-        self.write_description()
+        leads = self.options.ranks.leads
+        if leads:
+            write_description(self.options.folder, self.description())
         for batch in self.batches():
             losses = self.train_step(batch)
-            if bad := [name for name, value in losses.items() if not math.isfinite(value)]:
-                kept = self.options.folder / "last.pt"
-                raise UserError(
-                    f"Step {self.step + 1}: the loss {bad[0]} is not finite; try lower learning rates. "
-                    + (f"The last good checkpoint is {kept}." if kept.exists() else "There is no checkpoint yet.")
-                )
+            self._refuse_infinite(losses)
             self.step += 1
             report(self.step, losses)
             if self.step % self.options.log_every == 0:
                 self._log.append({"step": self.step, **losses})
-            if self.step % self.options.grid_every == 0:
-                self.write_grid()
+            if leads and self.step % self.options.grid_every == 0:
+                path = self.options.folder / "grids" / f"{self.step:07d}.png"
+                write_grid(path, self.result, self.dataset, self.options.device)
             if self.step % (self.steps_per_epoch * self.options.save_every) == 0 or self.step == self.total_steps:
                 self._refresh_norms()
                 self.save()
 
+    def _refuse_infinite(self, losses: dict[str, float]) -> None:
+        if bad := [name for name, value in losses.items() if not math.isfinite(value)]:
+            kept = self.options.folder / "last.pt"
+            raise UserError(
+                f"Step {self.step + 1}: the loss {bad[0]} is not finite; try lower learning rates. "
+                + (f"The last good checkpoint is {kept}." if kept.exists() else "There is no checkpoint yet.")
+            )
+
     def train_step(self, batch: Batch) -> dict[str, float]:
-        """Update generator and encoder, and the discriminator, in the order of their game."""
+        """Update generator and encoder, and the discriminator, in the order of their game.
+
+        Every part of the batch gives its share of the gradients before a player moves, so parts and processes change
+        nothing but what looks at a batch: batch norm in parts, and dropout.
+        """
         factor = self.recipe.rate_at(self.step, self.steps_per_epoch)
         for adam, rate in ((self.adam_g, self.recipe.lr_generator), (self.adam_d, self.recipe.lr_discriminator)):
             adam.param_groups[0]["lr"] = rate * factor
+        self.objective.prepare(batch.layout, self.options.ranks.total)
+        size = len(batch.layout) // self.options.accumulate
+        parts = [slice(start, start + size) for start in range(0, len(batch.layout), size)]
+        remembered: list[dict[str, Any]] = [{} for _ in parts]  # what the last player's turn left of each part
         losses: dict[str, Tensor] = {}
-        with self._seeded_layers():
-            for player in self.objective.order:
-                with self._autocast():
-                    noise = self._noise(batch.layout, player)
-                    terms = self.objective.losses(player, batch.images, batch.layout, noise)
-                _update(self.adam_g if player == "G" else self.adam_d, terms)
-                losses |= terms
+        for player in self.objective.order:
+            adam = self.adam_g if player == "G" else self.adam_d
+            adam.zero_grad(set_to_none=True)
+            vectors = [(layer, layer.weight_u, layer.weight_v) for layer in self._spectral]
+            for place, part in enumerate(parts):
+                for layer, left, right in vectors:  # a power iteration per turn, not per part
+                    layer.weight_u, layer.weight_v = left, right
+                self.objective.__dict__.update(remembered[place])
+                terms = self._part_of_turn(player, batch, part)
+                remembered[place] = dict(vars(self.objective)) if len(parts) > 1 else {}
+                for name, value in terms.items():
+                    losses[name] = losses.get(name, 0) + value / len(parts)
+            self.options.ranks.average_gradients(adam.param_groups[0]["params"])
+            adam.step()
         self._follow()
-        return {name: float(value.detach()) for name, value in losses.items()}
+        means = self.options.ranks.mean(torch.stack(list(losses.values())))
+        return dict(zip(losses, means.tolist(), strict=True))
+
+    def _part_of_turn(self, player: Player, batch: Batch, part: slice) -> dict[str, Tensor]:
+        """Add a part's share to the gradients of a player, and return its terms."""
+        layout, first = batch.layout[part], self._share.start + part.start
+        with self._seeded_layers(player, first), self._autocast():
+            terms = self.objective.losses(player, batch.images[part], layout, self._noise(layout, player, first))
+        total = torch.stack(list(terms.values())).sum()
+        (total / self.options.accumulate).backward()  # type: ignore[no-untyped-call]
+        return {name: value.detach() for name, value in terms.items()}
 
     @torch.no_grad()
     def _follow(self) -> None:
@@ -178,24 +221,26 @@ class Trainer:
         self.average.train()
         for number in range(_REFRESHING_BATCHES):
             name = (self.options.seed, "refresh", self.step, number)
-            chosen = torch.randint(len(self.dataset), (self.recipe.batch,), generator=stream(*name)).tolist()
+            drawn = torch.randint(len(self.dataset), (self.recipe.batch,), generator=stream(*name)).tolist()
+            chosen = drawn[self._share]
             layout = collate([self.dataset[i] for i in chosen], self.dataset.num_classes).layout
-            rngs = [stream(*name, n) for n in range(len(layout))]
+            rngs = [stream(*name, n) for n in range(self._share.start, self._share.stop)]
             layout = layout.to(self.options.device)
             with self._autocast():
                 self.average.synthesize(layout, self.average.sample_style(layout, rngs))
         self.average.eval()
 
     @contextmanager
-    def _seeded_layers(self) -> Iterator[None]:
+    def _seeded_layers(self, player: Player, first: int) -> Iterator[None]:
         """Let layers that draw for themselves (dropout) follow from (seed, step) too; torch gives them no generator."""
         device = self.options.device
+        self.objective.shared = stream(self.options.seed, "shared", self.step, player)
         with torch.random.fork_rng([device] if device.type == "cuda" else []):
-            torch.manual_seed(stream_seed(self.options.seed, "layers", self.step))
+            torch.manual_seed(stream_seed(self.options.seed, "layers", self.step, player, first))
             yield
 
-    def _noise(self, layout: Layout, player: Player) -> object:
-        rngs = [stream(self.options.seed, "noise", self.step, player, n) for n in range(len(layout))]
+    def _noise(self, layout: Layout, player: Player, first: int) -> object:
+        rngs = [stream(self.options.seed, "noise", self.step, player, first + n) for n in range(len(layout))]
         return self.objective.method.sample_style(layout, rngs)
 
     def _autocast(self) -> AbstractContextManager[object]:
@@ -205,6 +250,8 @@ class Trainer:
 
     def save(self) -> None:
         """Write the checkpoint, then the log up to it."""
+        if not self.options.ranks.leads:
+            return
         state = {
             "step": self.step,
             "networks": self.trained.state_dict(),
@@ -214,24 +261,12 @@ class Trainer:
             "log": self._log,
         }
         write_checkpoint(self.options.folder / "last.pt", state)
-        text = io.StringIO()
-        if self._log:
-            writer = csv.DictWriter(text, list(self._log[0]), lineterminator="\n")
-            writer.writeheader()
-            writer.writerows(self._log)
-        write_text(self.options.folder / "losses.csv", text.getvalue())
+        write_log(self.options.folder / "losses.csv", self._log)
 
     def resume(self) -> None:
         """Continue from the folder's last checkpoint."""
-        path = self.options.folder / "last.pt"
-        if self.description() != (before := _read_description(self.options.folder)):
-            now, then = _flat(self.description()), _flat(before)
-            changed = sorted(key for key in now | then if now.get(key) != then.get(key))
-            raise UserError(
-                f"{path} belongs to a run with other settings ({', '.join(changed)}); repeat its command "
-                f"(see {self.options.folder / 'run.json'}) or start in another folder."
-            )
-        state = read_checkpoint(path)
+        check_same_run(self.options.folder, self.description())
+        state = read_checkpoint(self.options.folder / "last.pt")
         self.trained.load_state_dict(state["networks"])
         self.adam_g.load_state_dict(state["adam_g"])
         self.adam_d.load_state_dict(state["adam_d"])
@@ -251,49 +286,7 @@ class Trainer:
             "seed": self.options.seed,
             "precision": self.options.precision,
             **({"bank": self.options.bank} if self.options.bank else {}),
+            **({"accumulate": self.options.accumulate} if self.options.accumulate > 1 else {}),
         }
         result: dict[str, Any] = json.loads(json.dumps(described))
         return result
-
-    def write_description(self) -> None:
-        """Write run.json."""
-        write_text(self.options.folder / "run.json", json.dumps(self.description(), indent=2, sort_keys=True) + "\n")
-
-    @torch.no_grad()
-    def write_grid(self) -> None:
-        """Write a picture: per row a training item's layout, its photo, and six draws from the prior."""
-        rows = []
-        method, was_training = self.result, self.result.training
-        method.eval()
-        for index in range(min(4, len(self.dataset))):
-            item = self.dataset[index]
-            layout = collate([item], self.dataset.num_classes).layout.to(self.options.device)
-            rngs = [stream("grid", index, draw) for draw in range(6)]
-            style = method.sample_style(layout.select([0] * 6), rngs)
-            images = to_photos(method.synthesize(layout, style))
-            rows.append([paint_condition(item, self.dataset.palette), item.image, *images])
-        method.train(was_training)
-        save_png(self.options.folder / "grids" / f"{self.step:07d}.png", grid(rows))
-
-
-def _update(adam: torch.optim.Optimizer, losses: dict[str, Tensor]) -> None:
-    adam.zero_grad(set_to_none=True)
-    torch.stack(list(losses.values())).sum().backward()  # type: ignore[no-untyped-call]
-    adam.step()
-
-
-def _flat(described: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:
-    """Name every entry as `recipe.epochs` does, so that what differs can be said."""
-    flat: dict[str, Any] = {}
-    for key, value in described.items():
-        flat |= _flat(value, f"{prefix}{key}.") if isinstance(value, dict) else {prefix + key: value}
-    return flat
-
-
-def _read_description(folder: Path) -> dict[str, Any]:
-    path = folder / "run.json"
-    try:
-        result: dict[str, Any] = json.loads(path.read_text())
-    except (OSError, ValueError) as error:
-        raise UserError(f"{path}: there is no run to resume ({error}); start it without --resume.") from error
-    return result

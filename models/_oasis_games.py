@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
@@ -9,7 +10,13 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
-from models._blocks.oasis_discriminator import OasisDiscriminator, label_mix, segmented_as_fake, segmented_as_real
+from models._blocks.oasis_discriminator import (
+    OasisDiscriminator,
+    counted,
+    label_mix,
+    segmented_as_fake,
+    segmented_as_real,
+)
 from models._losses import PerceptualLoss
 from models._recipe import Game, Schedule
 from models.base import Layout, Method
@@ -43,6 +50,7 @@ class OasisObjective(Game):
     ) -> None:
         super().__init__(method, perceptual)
         self.recipe, self.num_channels = recipe, num_channels
+        self.pixels: Tensor | None = None  # of every channel in the batch, where it comes in parts
         self.discriminator = OasisDiscriminator(
             num_channels, width=recipe.discriminator_width, depth=recipe.discriminator_depth
         )
@@ -51,6 +59,10 @@ class OasisObjective(Game):
         """Number the classes, the unknown one first: [N, H, W]."""
         channels: Tensor = self.method.channels(layout)
         return channels
+
+    def prepare(self, layout: Layout, total: Callable[[Tensor], Tensor]) -> None:
+        """Count the channels' pixels, by which both players' losses are balanced."""
+        self.pixels = total(counted(self.channels(layout), self.num_channels))
 
     def draw(self, layout: Layout, noise: Tensor | None) -> Tensor:
         """Draw the training image."""
@@ -61,7 +73,7 @@ class OasisObjective(Game):
         """Weighted terms for the generator; the published networks were trained without a perceptual loss."""
         fake = self.draw(layout, noise)
         self.fake = fake.detach()
-        losses = {"GAN": segmented_as_real(self.discriminator(fake), self.channels(layout))}
+        losses = {"GAN": segmented_as_real(self.discriminator(fake), self.channels(layout), self.pixels)}
         if self.perceptual is not None and self.recipe.perceptual:
             losses["VGG"] = self.recipe.perceptual * self.perceptual(fake, images)
         return losses
@@ -71,13 +83,13 @@ class OasisObjective(Game):
         channels = self.channels(layout)
         with torch.no_grad():
             self.fake = self.draw(layout, noise)
-        coins = torch.randint(2, (self.num_channels,), generator=torch.default_generator)
-        from_real = coins.bool().to(channels.device)  # torch's own stream follows from seed and step
+        coins = torch.randint(2, (self.num_channels,), generator=self.shared)
+        from_real = coins.bool().to(channels.device)
         of_fake, of_real = self.discriminator(self.fake), self.discriminator(images)
         of_mixed = self.discriminator(label_mix(images, self.fake, channels, from_real))
         mixed = label_mix(of_real.float(), of_fake.float(), channels, from_real)
         return {
             "D_Fake": segmented_as_fake(of_fake),
-            "D_real": segmented_as_real(of_real, channels),
+            "D_real": segmented_as_real(of_real, channels, self.pixels),
             "LabelMix": self.recipe.label_mix * F.mse_loss(mixed, of_mixed.float()),
         }

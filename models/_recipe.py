@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from abc import ABC, abstractmethod
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, Literal, Protocol, runtime_checkable
 
@@ -148,6 +149,11 @@ class Game(nn.Module, ABC):
         self.method = method
         self.perceptual = perceptual
         self.fake: Tensor | None = None  # the generator step's images, for the log and for the D step
+        self.parts = 1  # that a batch comes in, over all processes
+        self.shared = torch.default_generator  # of what is drawn once for all parts of a batch
+
+    def prepare(self, layout: Layout, total: Callable[[Tensor], Tensor]) -> None:
+        """Look at all of a batch that this process has, before its parts; `total` adds up over processes."""
 
     def losses(self, player: Player, images: Tensor, layout: Layout, noise: Any) -> dict[str, Tensor]:  # noqa: ANN401
         """Weighted terms of one player; `noise` is the method's style of the prior, drawn for this player's step."""
@@ -202,7 +208,8 @@ class Objective(Game):
         if recipe.pixel:
             losses["L1"] = recipe.pixel * F.l1_loss(fake.float(), self.resembled(images, layout))
         if divergence is not None:
-            losses["KLD"] = recipe.kl * min(len(images), recipe.images_per_gpu) * divergence.mean()
+            on_gpu = min(len(images) * self.parts, recipe.images_per_gpu)
+            losses["KLD"] = recipe.kl * on_gpu * divergence.mean()
         return losses
 
     def discriminator_losses(self, images: Tensor, layout: Layout, noise: Any) -> dict[str, Tensor]:  # noqa: ANN401

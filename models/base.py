@@ -48,6 +48,11 @@ class Layout:
         edge[:, :-1] |= down
         return edge[:, None].float()
 
+    def __getitem__(self, part: slice) -> Layout:
+        """Take some in a row."""
+        sources = None if self.sources is None else self.sources[part]
+        return Layout(self.labels[part], self.instances[part], self.num_classes, sources)
+
     def select(self, index: Sequence[int] | Tensor) -> Layout:
         """Take the layouts at these positions, repeats allowed."""
         index = torch.as_tensor(index, device=self.labels.device)

@@ -20,6 +20,7 @@ from bench.checkpoints import load_into, read_weights, write_weights
 from bench.datasets._find import find_dataset
 from bench.datasets.base import Dataset
 from bench.devices import choose_device
+from bench.distributed import joined
 from bench.files import sha256_of, write_text
 from bench.method_weights import find_bank, open_bank
 from bench.options import (
@@ -103,6 +104,15 @@ def export(trainer: Trainer, seconds: float, words: Sequence[str]) -> Path:
 )
 @num_workers_option
 @weights_root_option
+@click.option(
+    "--accumulate",
+    type=POSITIVE,
+    default=1,
+    show_default=True,
+    help="Take every batch in so many parts, for less memory. The update is that of the whole batch, but batch norm "
+    "(not spectral norm) sees one part at a time, and BicycleGAN halves every part.",
+)
+@click.option("--save-every", type=POSITIVE, default=1, show_default=True, help="Epochs between checkpoints.")
 @click.option("--no-perceptual", is_flag=True, help="Leave out the VGG loss, which needs the weight file vgg19.")
 @click.option("--resume", is_flag=True, help="Continue the run folder's last checkpoint.")
 @debug_option
@@ -121,6 +131,8 @@ def command(
     device: str,
     precision: Precision,
     num_workers: int,
+    accumulate: int,
+    save_every: int,
     weights_root: Path,
     no_perceptual: bool,
     resume: bool,
@@ -129,6 +141,9 @@ def command(
 
     The run folder gets run.json (the whole recipe), losses.csv, grids/ (sample pictures), last.pt after every epoch,
     and at the end weights.safetensors with weights.json, its record.
+
+    On several GPUs, or processes: torchrun --nproc-per-node 8 -m bench train --method inade ... Each has a share of
+    every batch, batch norm sees all of it, and losses and weights are those of one process with the same batch.
     """
     spec: MethodSpec[Any] = resolve("method", METHODS, name)
     data = find_dataset(dataset, data_root)
@@ -149,21 +164,36 @@ def command(
     bank = find_bank(spec, data.name, folder) if spec.has_bank else None
     if bank is not None:
         open_bank(method, bank)
-    where, hash_of_bank = choose_device(device), sha256_of(bank) if bank else None
-    options = TrainingOptions(folder, seed, where, precision, hash_of_bank, num_workers)
     perceptual = load_perceptual(recipe, weights_root, wanted=not no_perceptual)
-    trainer = Trainer(method, recipe, items, options, perceptual)
-    if resume:
-        trainer.resume()
-    start = time.perf_counter()
-    with progress_bar() as progress:
-        task = progress.add_task(
-            f"{spec.title} on {dataset}", total=trainer.total_steps, completed=trainer.step, status=""
+    with joined(choose_device(device)) as (ranks, where):
+        options = TrainingOptions(
+            folder,
+            seed,
+            where,
+            precision,
+            sha256_of(bank) if bank else None,
+            num_workers,
+            accumulate,
+            ranks,
+            save_every,
         )
+        trainer = Trainer(method, recipe, items, options, perceptual)
+        if resume:
+            trainer.resume()
+        seconds = _train(trainer, f"{spec.title} on {dataset}")
+        if ranks.leads:
+            click.echo(export(trainer, seconds, words))
+
+
+def _train(trainer: Trainer, title: str) -> float:
+    """Train under a progress bar with ETA; returns the seconds it took."""
+    start = time.perf_counter()
+    with progress_bar(shown=trainer.options.ranks.leads) as progress:
+        task = progress.add_task(title, total=trainer.total_steps, completed=trainer.step, status="")
 
         def report(step: int, losses: dict[str, float]) -> None:
             shown = "  ".join(f"{key} {value:.2f}" for key, value in losses.items())
             progress.update(task, completed=step, status=shown)
 
         trainer.train(report)
-    click.echo(export(trainer, time.perf_counter() - start, words))
+    return time.perf_counter() - start

@@ -85,20 +85,27 @@ def unknown_first(labels: Tensor, unknown: int | None) -> Tensor:
     return torch.where(labels == unknown, 0, labels + (labels < unknown))
 
 
-def balance(channels: Tensor, planes: int) -> Tensor:
-    """Weigh each of the channels by its rarity among the pixels of a batch [N, H, W] (paper, section 3.2): [planes].
+def counted(channels: Tensor, planes: int) -> Tensor:
+    """Count the pixels of each of the channels of a batch [N, H, W]: [planes]."""
+    return torch.bincount(channels.flatten(), minlength=planes).float()
+
+
+def balance(pixels: Tensor) -> Tensor:
+    """Weigh each channel by its rarity among a batch's pixels, of which it has so many (paper, section 3.2): [planes].
 
     Known channels that are present share all pixels alike; the unknown one, channel 0, weighs nothing.
     """
-    pixels = torch.bincount(channels.flatten(), minlength=planes).float()
     present = (pixels > 0).float()
     present[0] = 0
-    return present * channels.numel() / (present.sum() * pixels).clamp_min(1)
+    return present * pixels.sum() / (present.sum() * pixels).clamp_min(1)
 
 
-def segmented_as_real(logits: Tensor, channels: Tensor) -> Tensor:
-    """Ask logits [N, planes + 1, H, W] for every pixel's channel of the labels [N, H, W]; a mean over all pixels."""
-    weights = balance(channels, logits.shape[1] - 1)
+def segmented_as_real(logits: Tensor, channels: Tensor, pixels: Tensor | None = None) -> Tensor:
+    """Ask logits [N, planes + 1, H, W] for every pixel's channel of the labels [N, H, W]; a mean over all pixels.
+
+    Channels are balanced by their `pixels`, those of the whole batch where these are a part of it.
+    """
+    weights = balance(counted(channels, logits.shape[1] - 1) if pixels is None else pixels)
     each = F.cross_entropy(logits.float(), channels + 1, reduction="none")
     return (weights[channels] * each).mean()
 

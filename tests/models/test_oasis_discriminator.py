@@ -10,6 +10,7 @@ from torch.nn import functional as F
 from models._blocks.oasis_discriminator import (
     OasisDiscriminator,
     balance,
+    counted,
     label_mix,
     segmented_as_fake,
     segmented_as_real,
@@ -99,7 +100,7 @@ def test_rare_channels_count_more_and_the_unknown_one_not_at_all():
 
 def test_balance_of_a_batch_by_hand():
     channels = torch.tensor([[[0, 0, 1, 1], [1, 1, 1, 3]]])
-    assert balance(channels, 5).tolist() == pytest.approx([0, 8 / (2 * 5), 0, 8 / (2 * 1), 0])
+    assert balance(counted(channels, 5)).tolist() == pytest.approx([0, 8 / (2 * 5), 0, 8 / (2 * 1), 0])
 
 
 def test_a_batch_without_a_known_channel_teaches_nothing():
