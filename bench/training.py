@@ -6,8 +6,6 @@ So a run needs no random state to be resumed, and on a CPU a resumed run equals 
 from __future__ import annotations
 
 import copy
-import csv
-import io
 import json
 import math
 from collections.abc import Callable, Iterator, Mapping
@@ -23,9 +21,9 @@ from bench.batches import Batch, collate, shuffled, stream
 from bench.catalog import UserError
 from bench.checkpoints import read_checkpoint, write_checkpoint
 from bench.datasets.base import Dataset
-from bench.files import write_text
 from bench.images import to_photos
 from bench.pictures import grid, paint_condition, save_png
+from bench.run_folders import differences, read_run, write_rows, write_run
 from bench.seeds import stream_seed
 from models._losses import Vgg19
 from models._recipe import Game, Player, Schedule, initialise
@@ -48,6 +46,7 @@ class TrainingOptions:
     precision: Precision = "float32"
     bank: str | None = None  # hash of the training photos that the method draws from
     num_workers: int = 0  # processes that read items ahead
+    command: Mapping[str, Any] = field(default_factory=dict)  # the options to start the run again
     save_every: int = 1  # epochs between checkpoints
     log_every: int = 50
     grid_every: int = 500
@@ -120,8 +119,8 @@ class Trainer:
             for batch in batches:
                 yield batch.to(options.device)
 
-    def train(self, report: Report) -> None:
-        """Run to the end, saving after epochs."""
+    def train(self, report: Report, after_epoch: Callable[[], None] = lambda: None) -> None:
+        """Run to the end, saving after epochs; `after_epoch` is called when that is done."""
         self.objective.train()
         self.write_description()
         for batch in self.batches():
@@ -141,6 +140,7 @@ class Trainer:
             if self.step % (self.steps_per_epoch * self.options.save_every) == 0 or self.step == self.total_steps:
                 self._refresh_norms()
                 self.save()
+                after_epoch()
 
     def train_step(self, batch: Batch) -> dict[str, float]:
         """Update generator and encoder, and the discriminator, in the order of their game."""
@@ -156,7 +156,8 @@ class Trainer:
                 _update(self.adam_g if player == "G" else self.adam_d, terms)
                 losses |= terms
         self._follow()
-        return {name: float(value.detach()) for name, value in losses.items()}
+        values = torch.stack([value.detach().float() for value in losses.values()]).tolist()  # a GPU is waited for once
+        return dict(zip(losses, values, strict=True))
 
     @torch.no_grad()
     def _follow(self) -> None:
@@ -214,19 +215,12 @@ class Trainer:
             "log": self._log,
         }
         write_checkpoint(self.options.folder / "last.pt", state)
-        text = io.StringIO()
-        if self._log:
-            writer = csv.DictWriter(text, list(self._log[0]), lineterminator="\n")
-            writer.writeheader()
-            writer.writerows(self._log)
-        write_text(self.options.folder / "losses.csv", text.getvalue())
+        write_rows(self.options.folder / "losses.csv", self._log)
 
     def resume(self) -> None:
         """Continue from the folder's last checkpoint."""
         path = self.options.folder / "last.pt"
-        if self.description() != (before := _read_description(self.options.folder)):
-            now, then = _flat(self.description()), _flat(before)
-            changed = sorted(key for key in now | then if now.get(key) != then.get(key))
+        if changed := differences(self.description(), read_run(self.options.folder)[0]):
             raise UserError(
                 f"{path} belongs to a run with other settings ({', '.join(changed)}); repeat its command "
                 f"(see {self.options.folder / 'run.json'}) or start in another folder."
@@ -257,7 +251,7 @@ class Trainer:
 
     def write_description(self) -> None:
         """Write run.json."""
-        write_text(self.options.folder / "run.json", json.dumps(self.description(), indent=2, sort_keys=True) + "\n")
+        write_run(self.options.folder, self.description(), self.options.command)
 
     @torch.no_grad()
     def write_grid(self) -> None:
@@ -280,20 +274,3 @@ def _update(adam: torch.optim.Optimizer, losses: dict[str, Tensor]) -> None:
     adam.zero_grad(set_to_none=True)
     torch.stack(list(losses.values())).sum().backward()  # type: ignore[no-untyped-call]
     adam.step()
-
-
-def _flat(described: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:
-    """Name every entry as `recipe.epochs` does, so that what differs can be said."""
-    flat: dict[str, Any] = {}
-    for key, value in described.items():
-        flat |= _flat(value, f"{prefix}{key}.") if isinstance(value, dict) else {prefix + key: value}
-    return flat
-
-
-def _read_description(folder: Path) -> dict[str, Any]:
-    path = folder / "run.json"
-    try:
-        result: dict[str, Any] = json.loads(path.read_text())
-    except (OSError, ValueError) as error:
-        raise UserError(f"{path}: there is no run to resume ({error}); start it without --resume.") from error
-    return result
