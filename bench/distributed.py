@@ -41,6 +41,15 @@ class Ranks:
         size = count // self.world
         return slice(self.rank * size, (self.rank + 1) * size)
 
+    def check_parts(self, count: int, parts: int) -> None:
+        """Refuse parts of this process' share that are not equal."""
+        share = self.share(count)
+        if (share.stop - share.start) % parts:
+            raise UserError(
+                f"{share.stop - share.start} images of a batch cannot be taken in {parts} equal parts: give another "
+                "--accumulate or --batch-size."
+            )
+
     def total(self, values: Tensor) -> Tensor:
         """Add up what every process has."""
         if self.world == 1:

@@ -1,4 +1,4 @@
-"""A training's folder: what run.json says of it, and pictures of how far it is."""
+"""The folder of a training: what its run.json holds, how runs differ, and tables of numbers per step."""
 
 from __future__ import annotations
 
@@ -9,74 +9,67 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-import torch
-
-from bench.batches import collate
 from bench.catalog import UserError
-from bench.datasets.base import Dataset
 from bench.files import write_text
-from bench.images import to_photos
-from bench.pictures import grid, paint_condition, save_png
-from bench.seeds import stream_seed
-from models.base import Method
+
+COMMAND = "command"  # entry of run.json: the options it was started with, which alone decide nothing
 
 
-def read_description(folder: Path) -> dict[str, Any]:
-    """Read run.json."""
+def write_run(folder: Path, described: Mapping[str, Any], options: Mapping[str, Any]) -> None:
+    """Write run.json: everything that decides the result, and the options to start the run again."""
+    held = {**described, COMMAND: options}
+    write_text(folder / "run.json", json.dumps(held, indent=2, sort_keys=True) + "\n")
+
+
+def read_run(folder: Path) -> tuple[dict[str, Any], dict[str, Any]]:
+    """Read run.json: what decides the result, and the options it was started with."""
     path = folder / "run.json"
     try:
-        result: dict[str, Any] = json.loads(path.read_text())
-    except (OSError, ValueError) as error:
+        held: Any = json.loads(path.read_text(encoding="utf-8"))
+        options: Any = held.pop(COMMAND, {})
+    except (OSError, ValueError, AttributeError) as error:
         raise UserError(f"{path}: there is no run to resume ({error}); start it without --resume.") from error
-    return result
+    return held, options
 
 
-def write_description(folder: Path, description: Mapping[str, Any]) -> None:
-    """Write run.json."""
-    write_text(folder / "run.json", json.dumps(description, indent=2, sort_keys=True) + "\n")
+def read_options(folder: Path) -> dict[str, Any]:
+    """Read the options that a run was started with."""
+    options = read_run(folder)[1]
+    if not isinstance(options, dict) or not options.get("name"):
+        raise UserError(f"{folder / 'run.json'} does not hold the run's options; give --method and the others again.")
+    return options
 
 
-def check_same_run(folder: Path, description: Mapping[str, Any]) -> None:
-    """Refuse to go on with other settings than the folder's."""
-    now, then = _flat(description), _flat(read_description(folder))
-    changed = sorted(key for key in now | then if now.get(key) != then.get(key))
-    if changed:
-        raise UserError(
-            f"{folder / 'last.pt'} belongs to a run with other settings ({', '.join(changed)}); repeat its command "
-            f"(see {folder / 'run.json'}) or start in another folder."
-        )
+def differences(one: Mapping[str, Any], other: Mapping[str, Any]) -> list[str]:
+    """Name the entries that two runs do not share, as `recipe.epochs`."""
+    now, then = _flat(one), _flat(other)
+    return sorted(key for key in now | then if now.get(key) != then.get(key))
 
 
 def _flat(described: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:
-    """Name every entry as `recipe.epochs` does, so that what differs can be said."""
     flat: dict[str, Any] = {}
     for key, value in described.items():
         flat |= _flat(value, f"{prefix}{key}.") if isinstance(value, dict) else {prefix + key: value}
     return flat
 
 
-def write_log(path: Path, log: Sequence[Mapping[str, float]]) -> None:
-    """Write numbers of steps as CSV."""
+def write_rows(path: Path, rows: Sequence[Mapping[str, float]]) -> None:
+    """Write rows of numbers as CSV, whole; a number that a row lacks stays blank."""
     text = io.StringIO()
-    if log:
-        writer = csv.DictWriter(text, list(log[0]), lineterminator="\n")
+    if rows:
+        writer = csv.DictWriter(text, list(dict.fromkeys(key for row in rows for key in row)), lineterminator="\n")
         writer.writeheader()
-        writer.writerows(log)
+        writer.writerows(rows)
     write_text(path, text.getvalue())
 
 
-@torch.no_grad()
-def write_grid(path: Path, method: Method[Any], dataset: Dataset, device: torch.device) -> None:
-    """Write a picture: per row a training item's layout, its photo, and six draws from the prior."""
-    rows = []
-    was_training = method.training
-    method.eval()
-    for index in range(min(4, len(dataset))):
-        item = dataset[index]
-        layout = collate([item], dataset.num_classes).layout.to(device)
-        rngs = [torch.Generator().manual_seed(stream_seed("grid", index, draw)) for draw in range(6)]
-        style = method.sample_style(layout.select([0] * 6), rngs)
-        images = to_photos(method.synthesize(layout, style))
-        rows.append([paint_condition(item, dataset.palette), item.image, *images])
-    method.train(was_training)
-    save_png(path, grid(rows))
+def read_rows(path: Path, last: int) -> list[dict[str, float]]:
+    """Read what `write_rows` wrote, up to a step."""
+    if not path.exists():
+        return []
+    try:
+        with path.open(encoding="utf-8", newline="") as file:
+            found = [{key: float(value) for key, value in row.items() if value} for row in csv.DictReader(file)]
+        return [{**row, "step": int(row["step"])} for row in found if row["step"] <= last]
+    except (ValueError, KeyError, TypeError) as error:
+        raise UserError(f"{path}: not a table of `bench train` ({error}); move it away, then resume.") from error

@@ -8,7 +8,7 @@ from __future__ import annotations
 import copy
 import json
 import math
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import AbstractContextManager, closing, contextmanager, nullcontext
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
@@ -22,8 +22,9 @@ from bench.catalog import UserError
 from bench.checkpoints import read_checkpoint, write_checkpoint
 from bench.datasets.base import Dataset
 from bench.distributed import ALONE, Ranks, synchronise
-from bench.run_folders import check_same_run, write_description, write_grid, write_log
+from bench.run_folders import differences, read_run, write_rows, write_run
 from bench.seeds import stream_seed
+from bench.training_grids import write_grid
 from models._blocks.spectral import Spectral
 from models._losses import Vgg19
 from models._recipe import Game, Player, Schedule, initialise
@@ -48,6 +49,7 @@ class TrainingOptions:
     num_workers: int = 0  # processes that read items ahead
     accumulate: int = 1  # parts that this process takes a batch in, to save memory
     ranks: Ranks = ALONE
+    command: Mapping[str, Any] = field(default_factory=dict)  # the options to start the run again
     save_every: int = 1  # epochs between checkpoints
     log_every: int = 50
     grid_every: int = 500
@@ -71,12 +73,7 @@ class Trainer:
         self.trained = nn.ModuleDict({"method": method, "discriminator": self.objective.discriminator})
         self.objective.perceptual = perceptual
         self._share = options.ranks.share(recipe.batch)
-        images = self._share.stop - self._share.start
-        if images % options.accumulate:
-            raise UserError(
-                f"{images} images of a batch cannot be taken in {options.accumulate} equal parts: give another "
-                "--accumulate or --batch-size."
-            )
+        options.ranks.check_parts(recipe.batch, options.accumulate)
         self.objective.parts = options.ranks.world * options.accumulate
         if options.ranks.world > 1:
             synchronise(self.objective)
@@ -132,12 +129,12 @@ class Trainer:
             for batch in batches:
                 yield batch.to(options.device)
 
-    def train(self, report: Report) -> None:
-        """Run to the end, saving after epochs."""
+    def train(self, report: Report, after_epoch: Callable[[], None] = lambda: None) -> None:
+        """Run to the end, saving after epochs; `after_epoch` is called when that is done."""
         self.objective.train()
         leads = self.options.ranks.leads
         if leads:
-            write_description(self.options.folder, self.description())
+            write_run(self.options.folder, self.description(), self.options.command)
         for batch in self.batches():
             losses = self.train_step(batch)
             self._refuse_infinite(losses)
@@ -151,6 +148,8 @@ class Trainer:
             if self.step % (self.steps_per_epoch * self.options.save_every) == 0 or self.step == self.total_steps:
                 self._refresh_norms()
                 self.save()
+                if leads:
+                    after_epoch()
 
     def _refuse_infinite(self, losses: dict[str, float]) -> None:
         if bad := [name for name, value in losses.items() if not math.isfinite(value)]:
@@ -189,8 +188,8 @@ class Trainer:
             self.options.ranks.average_gradients(adam.param_groups[0]["params"])
             adam.step()
         self._follow()
-        means = self.options.ranks.mean(torch.stack(list(losses.values())))
-        return dict(zip(losses, means.tolist(), strict=True))
+        means = self.options.ranks.mean(torch.stack([value.float() for value in losses.values()]))
+        return dict(zip(losses, means.tolist(), strict=True))  # a GPU is waited for once
 
     def _part_of_turn(self, player: Player, batch: Batch, part: slice) -> dict[str, Tensor]:
         """Add a part's share to the gradients of a player, and return its terms."""
@@ -261,12 +260,17 @@ class Trainer:
             "log": self._log,
         }
         write_checkpoint(self.options.folder / "last.pt", state)
-        write_log(self.options.folder / "losses.csv", self._log)
+        write_rows(self.options.folder / "losses.csv", self._log)
 
     def resume(self) -> None:
         """Continue from the folder's last checkpoint."""
-        check_same_run(self.options.folder, self.description())
-        state = read_checkpoint(self.options.folder / "last.pt")
+        path = self.options.folder / "last.pt"
+        if changed := differences(self.description(), read_run(self.options.folder)[0]):
+            raise UserError(
+                f"{path} belongs to a run with other settings ({', '.join(changed)}); repeat its command "
+                f"(see {self.options.folder / 'run.json'}) or start in another folder."
+            )
+        state = read_checkpoint(path)
         self.trained.load_state_dict(state["networks"])
         self.adam_g.load_state_dict(state["adam_g"])
         self.adam_d.load_state_dict(state["adam_d"])

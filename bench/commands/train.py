@@ -6,41 +6,49 @@ import json
 import platform
 import shlex
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import rich_click as click
 import torch
+from click import get_current_context
+from click.core import ParameterSource
 
 from bench.catalog import UserError, resolve
-from bench.cells import config_for, default_preset
+from bench.cells import Wishes, config_for, default_preset
 from bench.checkpoints import load_into, read_weights, write_weights
 from bench.datasets._find import find_dataset
 from bench.datasets.base import Dataset
 from bench.devices import choose_device
 from bench.distributed import joined
 from bench.files import sha256_of, write_text
+from bench.measuring import Bench
 from bench.method_weights import find_bank, open_bank
+from bench.monitoring import Watch, quality_metrics
 from bench.options import (
     FOLDER,
     POSITIVE,
     data_root_option,
     debug_option,
     device_option,
+    names,
     num_workers_option,
     seed_option,
     weights_root_option,
 )
 from bench.plan import Preset
-from bench.progress import progress_bar
+from bench.progress import Reporter, progress_bar
+from bench.run_folders import differences, read_options, read_run
 from bench.training import Precision, Trainer, TrainingOptions
 from bench.weight_files import verified
 from models import METHODS
 from models._losses import Vgg19
 from models._recipe import Recipe, Schedule
 from models.base import MethodSpec
+
+_PER_RUN = ("words", "rerun", "out", "resume")  # not part of what is repeated
 
 
 def choose_recipe(spec: MethodSpec[Any], dataset: str, preset: Preset) -> Schedule:
@@ -85,7 +93,7 @@ def export(trainer: Trainer, seconds: float, words: Sequence[str]) -> Path:
 
 
 @click.command()
-@click.option("--method", "name", required=True, help="Method to train; see `bench list methods`.")
+@click.option("--method", "name", help="Method to train; see `bench list methods`.")
 @click.option("--dataset", default="paperdolls", show_default=True, help="Data set; its training split is used.")
 @click.option("--preset", type=click.Choice(["tiny", "paper"]), help="Network sizes [default: tiny on paperdolls].")
 @data_root_option
@@ -114,11 +122,74 @@ def export(trainer: Trainer, seconds: float, words: Sequence[str]) -> Path:
 )
 @click.option("--save-every", type=POSITIVE, default=1, show_default=True, help="Epochs between checkpoints.")
 @click.option("--no-perceptual", is_flag=True, help="Leave out the VGG loss, which needs the weight file vgg19.")
-@click.option("--resume", is_flag=True, help="Continue the run folder's last checkpoint.")
+@click.option(
+    "--resume", is_flag=True, help="Continue the run folder's last checkpoint; with --out alone, as it began."
+)
+@click.option("--rerun", type=FOLDER, help="Repeat the run of this folder exactly, in --out [default: FOLDER-rerun].")
+@click.option("--eval-every", type=POSITIVE, help="Epochs between evaluations; their numbers go to metrics.csv.")
+@click.option("--eval-metrics", callback=names, help="Comma list [default: the data set's quality metrics].")
+@click.option("--eval-limit", type=POSITIVE, help="Evaluate on the first N label maps only.")
+@click.option("--best", help="Keep the weights that are best by this column, e.g. fid, as best.safetensors.")
+@click.option("--tensorboard", is_flag=True, help="Also write losses, rates, pictures and metrics for TensorBoard.")
 @debug_option
 @click.pass_obj
-def command(
+def command(words: list[str], /, rerun: Path | None, **options: Any) -> None:  # noqa: ANN401 - those of `train`
+    """Train a method.
+
+    The run folder gets run.json (the whole recipe), losses.csv, grids/ (sample pictures), last.pt after every epoch,
+    and at the end weights.safetensors with weights.json, its record; metrics.csv and best.safetensors where asked for.
+
+    On several GPUs, or processes: torchrun --nproc-per-node 8 -m bench train --method inade ... Each has a share of
+    every batch, batch norm sees all of it, and losses and weights are those of one process with the same batch.
+    """
+    source = rerun or (options["out"] if options["resume"] and not options["name"] else None)
+    if source is not None:
+        options = repeated_options(source, options)
+    if not options["name"]:
+        raise click.UsageError("Missing option '--method' (or --rerun FOLDER, or --resume --out FOLDER).")
+    if rerun is not None and options["out"] is None:
+        options["out"] = rerun.with_name(f"{rerun.name}-rerun")
+    train(words, rerun, **options)
+
+
+def repeated_options(folder: Path, options: Mapping[str, Any]) -> dict[str, Any]:
+    """Take the options that a run was started with, save those given now."""
+    context = get_current_context()
+    given = {
+        key for key in options if key in _PER_RUN or context.get_parameter_source(key) is ParameterSource.COMMANDLINE
+    }
+    stored = {key: value for key, value in read_options(folder).items() if key in options and key not in given}
+    stored |= {key: Path(stored[key]) for key in ("data_root", "weights_root") if key in stored}
+    return {**options, **stored}
+
+
+def storable(options: Mapping[str, Any]) -> dict[str, Any]:
+    """Put options in the form that run.json has."""
+    kept = {key: value for key, value in options.items() if key not in _PER_RUN}
+    return {key: str(value) if isinstance(value, Path) else value for key, value in kept.items()}
+
+
+def refuse_other_run(trainer: Trainer, folder: Path) -> None:
+    """Refuse to repeat a run that would not be the same."""
+    if changed := differences(trainer.description(), read_run(folder)[0]):
+        raise UserError(
+            f"{folder} cannot be repeated exactly: {', '.join(changed)} changed since. Get the same data, version and "
+            "options again, or start a new run with --method."
+        )
+
+
+def changed(recipe: Schedule, chosen: Mapping[str, int | None]) -> Schedule:
+    """Change a recipe where the user did."""
+    given: dict[str, Any] = {key: value for key, value in chosen.items() if value is not None}
+    recipe = replace(recipe, **given)
+    if recipe.epochs + recipe.decay_epochs == 0:
+        raise UserError("There is nothing to train: give at least one of --epochs and --decay-epochs.")
+    return recipe
+
+
+def train(
     words: list[str],
+    rerun: Path | None,
     name: str,
     dataset: str,
     preset: Preset | None,
@@ -136,34 +207,32 @@ def command(
     weights_root: Path,
     no_perceptual: bool,
     resume: bool,
+    eval_every: int | None,
+    eval_metrics: tuple[str, ...],
+    eval_limit: int | None,
+    best: str | None,
+    tensorboard: bool,
 ) -> None:
-    """Train a method.
-
-    The run folder gets run.json (the whole recipe), losses.csv, grids/ (sample pictures), last.pt after every epoch,
-    and at the end weights.safetensors with weights.json, its record.
-
-    On several GPUs, or processes: torchrun --nproc-per-node 8 -m bench train --method inade ... Each has a share of
-    every batch, batch norm sees all of it, and losses and weights are those of one process with the same batch.
-    """
+    """Do what the options say."""
+    started_with = storable(locals())
+    if eval_every and eval_every % save_every:
+        raise UserError(
+            f"--eval-every {eval_every}: saved epochs are evaluated; --save-every {save_every} must divide it."
+        )
     spec: MethodSpec[Any] = resolve("method", METHODS, name)
     data = find_dataset(dataset, data_root)
     if data.evaluation_only:
         raise UserError(f"{dataset} is for evaluation only: train on {dataset.removesuffix('2')} and evaluate on it.")
     preset = preset or default_preset(data.name)
     recipe = choose_recipe(spec, data.name, preset)
+    recipe = changed(recipe, {"epochs": epochs, "decay_epochs": decay_epochs, "batch": batch_size})
     config = config_for(spec, data, preset)
-    chosen: dict[str, Any] = {"epochs": epochs, "decay_epochs": decay_epochs, "batch": batch_size}
-    recipe = replace(recipe, **{key: value for key, value in chosen.items() if value is not None})
-    if recipe.epochs + recipe.decay_epochs == 0:
-        raise UserError("There is nothing to train: give at least one of --epochs and --decay-epochs.")
     folder = out or Path("runs") / f"{name}-{data.name}-{seed}"
     if not resume and (folder / "last.pt").exists():
         raise UserError(f"{folder} already holds a run: continue it with --resume, or name another folder with --out.")
     items: Dataset = data.open("train", data_root)
     method = spec.build(config)
-    bank = find_bank(spec, data.name, folder) if spec.has_bank else None
-    if bank is not None:
-        open_bank(method, bank)
+    bank = _opened_bank(spec, method, data.name, folder)
     perceptual = load_perceptual(recipe, weights_root, wanted=not no_perceptual)
     with joined(choose_device(device)) as (ranks, where):
         options = TrainingOptions(
@@ -175,17 +244,30 @@ def command(
             num_workers,
             accumulate,
             ranks,
+            started_with,
             save_every,
         )
         trainer = Trainer(method, recipe, items, options, perceptual)
+        if rerun is not None:
+            refuse_other_run(trainer, rerun)
         if resume:
             trainer.resume()
-        seconds = _train(trainer, f"{spec.title} on {dataset}")
+        wishes = Wishes((name,), (data.name,), eval_metrics or quality_metrics(data), preset=preset, limit=eval_limit)
+        place = Bench(folder / "evaluation", str(where), 32, num_workers, data_root, weights_root)
+        watch = Watch.of(trainer, place, wishes, eval_every, best, tensorboard=tensorboard and ranks.leads)
+        seconds = _train(trainer, watch, f"{spec.title} on {dataset}")
         if ranks.leads:
             click.echo(export(trainer, seconds, words))
 
 
-def _train(trainer: Trainer, title: str) -> float:
+def _opened_bank(spec: MethodSpec[Any], method: Any, dataset: str, folder: Path) -> Path | None:  # noqa: ANN401
+    bank = find_bank(spec, dataset, folder) if spec.has_bank else None
+    if bank is not None:
+        open_bank(method, bank)
+    return bank
+
+
+def _train(trainer: Trainer, watch: Watch, title: str) -> float:
     """Train under a progress bar with ETA; returns the seconds it took."""
     start = time.perf_counter()
     with progress_bar(shown=trainer.options.ranks.leads) as progress:
@@ -194,6 +276,10 @@ def _train(trainer: Trainer, title: str) -> float:
         def report(step: int, losses: dict[str, float]) -> None:
             shown = "  ".join(f"{key} {value:.2f}" for key, value in losses.items())
             progress.update(task, completed=step, status=shown)
+            watch.step(step, losses)
 
-        trainer.train(report)
+        reporter = Reporter(progress)
+        if trainer.options.ranks.leads:
+            watch.epoch(reporter)  # an evaluation that was interrupted
+        trainer.train(report, lambda: watch.epoch(reporter))
     return time.perf_counter() - start

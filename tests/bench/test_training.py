@@ -16,8 +16,9 @@ from small_runs import SMALL, bench, read_json, start_program, stop_when, values
 from bench.batches import collate
 from bench.catalog import UserError
 from bench.datasets.paperdolls import Paperdolls, open_paperdolls
-from bench.run_folders import write_description, write_grid
+from bench.run_folders import write_run
 from bench.training import Trainer, TrainingOptions
+from bench.training_grids import write_grid
 from models._recipe import Objective
 from models.inade import INADE
 
@@ -297,7 +298,7 @@ def test_a_data_set_of_two_items_can_be_looked_at(tmp_path):
 
 def test_resuming_refuses_a_damaged_checkpoint(tmp_path):
     run = trainer(tmp_path)
-    write_description(tmp_path, run.description())
+    write_run(tmp_path, run.description(), {})
     run.save()
     (tmp_path / "last.pt").write_bytes((tmp_path / "last.pt").read_bytes()[:5000])
     with pytest.raises(UserError, match=r"last\.pt: not a whole PyTorch file"):
