@@ -178,27 +178,56 @@ def plan_cells(wishes: Wishes, data_root: Path | None, weights_root: Path) -> li
             (spec, config_for(spec, data, preset), _weights(wishes, spec, data.name, preset, weights_root))
             for spec in specs
         ]
-        fingerprint = dataset.fingerprint()
-        photos = None
-        if any(metric.photos for metric in metrics):
-            photos = choose_photos(data, protocol.fid, data_root, weights_root, (dataset, fingerprint))
-        plans += [
-            CellPlan(
-                Cell(spec.name, preset, data.name, protocol.name, limit),
-                spec,
-                config,
-                weights,
-                data,
-                dataset,
-                fingerprint,
-                protocol,
-                metrics,
-                wishes.seed,
-                photos,
+        sizes = {size_of(config, dataset) for _, config, _ in found}
+        read = {size: _Reading.of(dataset, size, metrics, protocol, data_root, weights_root) for size in sizes}
+        for spec, config, weights in found:
+            reading = read[size_of(config, dataset)]
+            plans.append(
+                CellPlan(
+                    Cell(spec.name, preset, data.name, protocol.name, limit),
+                    spec,
+                    config,
+                    weights,
+                    data,
+                    reading.dataset,
+                    reading.fingerprint,
+                    protocol,
+                    metrics,
+                    wishes.seed,
+                    reading.photos,
+                )
             )
-            for spec, config, weights in found
-        ]
     return plans
+
+
+def size_of(config: Any, dataset: Dataset) -> tuple[int, int]:  # noqa: ANN401 - the method's own config
+    """Give the size that a network draws: SC-GAN's CelebAMask-HQ is 512x512, the others' 256x256."""
+    return getattr(config, "height", dataset.size[0]), getattr(config, "width", dataset.size[1])
+
+
+@dataclass(frozen=True)
+class _Reading:
+    """A data set at the size of a network, with the photos to compare with."""
+
+    dataset: Dataset
+    fingerprint: str
+    photos: Photos | None
+
+    @classmethod
+    def of(
+        cls,
+        dataset: Dataset,
+        size: tuple[int, int],
+        metrics: Sequence[MetricSpec],
+        protocol: Protocol,
+        data_root: Path | None,
+        weights_root: Path,
+    ) -> _Reading:
+        dataset = dataset if dataset.size == size else dataset.resized(size)
+        fingerprint, photos = dataset.fingerprint(), None
+        if any(metric.photos for metric in metrics):
+            photos = choose_photos(dataset.spec, protocol.fid, data_root, weights_root, (dataset, fingerprint))
+        return cls(dataset, fingerprint, photos)
 
 
 def _weights(wishes: Wishes, spec: MethodSpec[Any], dataset: str, preset: Preset, root: Path) -> MethodWeights:

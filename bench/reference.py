@@ -66,7 +66,10 @@ def choose_photos(
     weights_root: Path,
     val: tuple[Dataset, str] | None = None,
 ) -> Photos:
-    """Find the photos that a protocol names; `val` is that split with its fingerprint, which is slow to take again."""
+    """Find the photos that a protocol names; `val` is that split with its fingerprint, which is slow to take again.
+
+    They are read at its size.
+    """
     if choices.real_split == "imported":
         path = find_imported(spec.name, choices.mode, weights_root)
         return Photos(f"{spec.name}, imported", sha256_of(path), imported=path)
@@ -74,6 +77,7 @@ def choose_photos(
         dataset, fingerprint = val
     else:
         dataset = spec.open(choices.real_split, data_root)
+        dataset = dataset if val is None or dataset.size == val[0].size else dataset.resized(val[0].size)
         fingerprint = dataset.fingerprint()
     count = min(len(dataset), choices.reference_limit or len(dataset))
     if not count:

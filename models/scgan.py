@@ -88,7 +88,7 @@ _TINY = ScganConfig(8, 64, 64, stages=tiny_stages(16), vector_widths=(64, 32, 16
 # Epochs: paper, section 4; the released configuration of COCO-Stuff has 100 + 100.
 _RECIPES: Mapping[str, ScganRecipe] = {
     "celebamask-hq": ScganRecipe(
-        8, 50, 50, discriminator="spade", feature_matching=10.0, images_per_gpu=1, vector_weight=1.0
+        8, 50, 50, crop=False, discriminator="spade", feature_matching=10.0, images_per_gpu=1, vector_weight=1.0
     ),
     "cityscapes": ScganRecipe(),
     "ade20k": ScganRecipe(),

@@ -17,7 +17,7 @@ from click import get_current_context
 from click.core import ParameterSource
 
 from bench.catalog import UserError, resolve
-from bench.cells import Wishes, config_for, default_preset
+from bench.cells import Wishes, config_for, default_preset, size_of
 from bench.checkpoints import load_into, read_weights, write_weights
 from bench.datasets._find import find_dataset
 from bench.datasets.base import Dataset
@@ -231,6 +231,8 @@ def train(
     if not resume and (folder / "last.pt").exists():
         raise UserError(f"{folder} already holds a run: continue it with --resume, or name another folder with --out.")
     items: Dataset = data.open("train", data_root)
+    if (size := size_of(config, items)) != items.size:
+        items = items.resized(size)
     method = spec.build(config)
     bank = _opened_bank(spec, method, data.name, folder)
     perceptual = load_perceptual(recipe, weights_root, wanted=not no_perceptual)

@@ -3,6 +3,7 @@ import pytest
 from small_files import areas, photo, save
 
 from bench.catalog import UserError
+from bench.cells import Wishes, plan_cells
 from bench.datasets.celebamask_hq import CELEBAMASK_HQ, MASKS, open_celebamask_hq
 
 FACES = ("2", "10", "1")
@@ -112,3 +113,14 @@ def test_names_and_colours():
     assert CELEBAMASK_HQ.palette[1] == (204, 0, 0)
     assert CELEBAMASK_HQ.palette[7] == (51, 255, 255)
     assert len(set(CELEBAMASK_HQ.palette)) == 19
+
+
+def test_every_network_reads_label_maps_and_photos_at_its_own_size(packaged):
+    """SC-GAN and MaskGAN draw faces of 512x512, all others of 256x256."""
+    wishes = Wishes(("scgan", "inade"), ("celebamask-hq",), ("fid", "params"), untrained=True)
+    scgan, inade = plan_cells(wishes, packaged, packaged)
+    assert scgan.dataset[0].image.shape == (512, 512, 3)
+    assert inade.dataset[0].image.shape == (256, 256, 3)
+    assert scgan.fingerprint != inade.fingerprint
+    assert scgan.photos.fingerprint != inade.photos.fingerprint
+    assert scgan.photos.dataset.size == (512, 512)
