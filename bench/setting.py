@@ -12,6 +12,7 @@ from torch import Tensor
 
 from bench.catalog import UserError, resolve
 from bench.datasets.base import DatasetSpec
+from bench.memory import keep_freed_memory
 from bench.moment_files import read_moments
 from bench.progress import Reporter
 from bench.reference import Photos, PhotoStatistics, features_of
@@ -41,6 +42,7 @@ class FeatureNetworks:
         # GPUs would round the inputs of convolutions to 10 bits, which moves features by 1e-3.
         torch.backends.cudnn.allow_tf32 = False
         torch.backends.cuda.matmul.allow_tf32 = False
+        keep_freed_memory()
 
     def sha256(self, weights: str) -> str:
         """Hash of a weight file, checked."""

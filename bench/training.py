@@ -22,6 +22,7 @@ from bench.catalog import UserError
 from bench.checkpoints import read_checkpoint, write_checkpoint
 from bench.datasets.base import Dataset
 from bench.distributed import ALONE, Ranks, synchronise
+from bench.memory import keep_freed_memory
 from bench.run_folders import differences, read_run, write_rows, write_run
 from bench.seeds import stream_seed
 from bench.training_grids import write_grid
@@ -66,6 +67,7 @@ class Trainer:
         options: TrainingOptions,
         perceptual: Vgg19 | None = None,
     ) -> None:
+        keep_freed_memory()
         self.recipe, self.dataset, self.options = recipe, dataset, options
         sample = collate([dataset[0]], dataset.num_classes)
         self.objective: Game = recipe.objective(method, method.planes(sample.layout).shape[1])

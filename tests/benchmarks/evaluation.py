@@ -41,6 +41,7 @@ from bench.datasets.base import Dataset, Item
 from bench.datasets.paperdolls import PAPERDOLLS
 from bench.devices import choose_device
 from bench.images import from_bytes, photos_to_tensor
+from bench.memory import keep_freed_memory
 from bench.provenance import collect
 from bench.runner import Pass
 from bench.seeds import stream_seed
@@ -243,6 +244,7 @@ class Setting:
 @torch.inference_mode()
 def suites_way(job: Job) -> Side:
     """Run one pass for all metrics, once with ten pairs and once with all."""
+    keep_freed_memory()  # as the suite's networks have it
     clock, dataset, gallery, values = Clock(torch.device(job.device)), Stored(job), Gallery(job), {}
     for part, pairs in (("pass, 10 pairs", "random10"), ("pass, all pairs", "all")):
         setting = Setting(job, pairs)
