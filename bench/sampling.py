@@ -1,4 +1,4 @@
-"""Pictures that show what a method can vary: one style for an image, and new ones for a part of it."""
+"""Images that show what a method can vary: one style for a layout, and new ones for a part of it."""
 
 from __future__ import annotations
 
@@ -13,8 +13,6 @@ from torch import Tensor
 from bench.batches import collate, stream
 from bench.catalog import UserError, check_name
 from bench.datasets.base import Dataset, DatasetSpec, Item
-from bench.images import to_photos
-from bench.pictures import Photo, paint_condition
 from bench.runner import draw_style
 from models.base import Layout, Method
 
@@ -40,11 +38,25 @@ def parse_part(text: str, data: DatasetSpec) -> Part:
     if text == "image":
         return Part("image")
     if kind == "class":
-        check_name(f"class of {data.name}", dict.fromkeys(data.class_names), value)
-        return Part("class", data.class_names.index(value), value)
+        return _class_part(value, data)
     if kind == "instance" and value.isdigit() and int(value) > 0:
         return Part("instance", int(value), f"instance {value}")
     raise UserError(f"--vary takes image, class:NAME or instance:ID (from 1 on), not '{text}'.")
+
+
+def parse_region(text: str, data: DatasetSpec) -> Part:
+    """Read CLASS or instance:ID."""
+    if not text.startswith("instance:"):
+        return _class_part(text.removeprefix("class:"), data)
+    value = text.removeprefix("instance:")
+    if not value.isdigit() or int(value) < 1:
+        raise UserError(f"A region is a CLASS or instance:ID (a number from 1 on), not '{text}'.")
+    return Part("instance", int(value), f"instance {value}")
+
+
+def _class_part(name: str, data: DatasetSpec) -> Part:
+    check_name(f"class of {data.name}", dict.fromkeys(data.class_names), name)
+    return Part("class", data.class_names.index(name), name)
 
 
 def check_instances(part: Part, items: Sequence[Item]) -> None:
@@ -55,6 +67,14 @@ def check_instances(part: Part, items: Sequence[Item]) -> None:
         ids = [number for number in np.unique(item.instances).tolist() if number != 0]
         if part.id not in ids:
             raise UserError(f"{item.key} has no instance {part.id}; it has {', '.join(map(str, ids))}.")
+
+
+def check_region(part: Part, item: Item, class_names: Sequence[str]) -> None:
+    """Refuse a class or an instance that an item does not have."""
+    if part.vary == "class" and part.id not in item.labels:
+        names = ", ".join(class_names[label] for label in np.unique(item.labels))
+        raise UserError(f"{item.key} has no {part.title}; it has {names}.")
+    check_instances(part, [item])
 
 
 @torch.inference_mode()
@@ -71,12 +91,3 @@ def draw(
         other = draw_style(method, batch, [stream(seed, index, part.vary, part.id, k) for k in draws])
         style = method.mix_styles(base, other, batch.layout, part.region(batch.layout))
     return method.synthesize(single.layout, style).expand(samples, -1, -1, -1)  # without styles there is one image
-
-
-def draw_row(
-    method: Method[Any], dataset: Dataset, index: int, part: Part, samples: int, seed: int, device: torch.device
-) -> list[Photo]:
-    """Draw one row of a grid: the coloured layout, its photo, the samples."""
-    item = dataset[index]
-    images = draw(method, dataset, index, part, samples, seed, device)
-    return [paint_condition(item, dataset.palette), item.image, *to_photos(images)]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, fields, replace
 from typing import Any, Generic, Literal, TypeVar
 
 import torch
@@ -126,6 +126,13 @@ class Method(nn.Module, ABC, Generic[S]):
         A method that styles whole images can only give all of `other`; one without styles has only `base`.
         """
         return other if self.scope == "image" else base
+
+    def blend_styles(self, base: S, other: S, weights: Tensor) -> S:
+        """Go from `base` (weight 0) in a straight line to `other` (1), by weights [M], one per style."""
+        if isinstance(base, Tensor) and isinstance(other, Tensor):
+            return torch.lerp(base, other, weights.view(-1, *[1] * (base.dim() - 1)))  # type: ignore[return-value]
+        parts = {part.name: (getattr(base, part.name), getattr(other, part.name)) for part in fields(base)}  # type: ignore[arg-type]
+        return replace(base, **{name: self.blend_styles(*ends, weights) for name, ends in parts.items()})  # type: ignore[type-var]
 
 
 @dataclass(frozen=True)

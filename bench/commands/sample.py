@@ -1,16 +1,23 @@
-"""`bench sample`: a grid of images that vary in one part."""
+"""`bench sample`: pictures of what methods can vary, of one region re-styled, and of styles read from photos."""
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import rich_click as click
+import torch
 
-from bench.catalog import methods, resolve
+from bench.borrowed_styles import check_reader
+from bench.catalog import UserError, methods, resolve
 from bench.cells import config_for, default_preset
 from bench.datasets._find import find_dataset
+from bench.datasets.base import Dataset
 from bench.devices import choose_device
-from bench.method_weights import build_method, find_method_weights
+from bench.images import to_photos
+from bench.method_weights import MethodWeights, build_method, find_method_weights
 from bench.options import (
     POSITIVE,
     assignments,
@@ -21,19 +28,34 @@ from bench.options import (
     seed_option,
     weights_root_option,
 )
-from bench.pictures import grid, save_png
+from bench.pictures import Photo, captioned, grid, save_gif, save_png
 from bench.plan import Preset
 from bench.progress import progress_bar
-from bench.sampling import check_instances, draw_row, parse_part
+from bench.sample_kinds import STYLES_OF, Edited, Kind, Mixed, Morphed, Sampled, check_index, parse_loans, parse_pair
+from bench.sampling import parse_part, parse_region
+from models.base import MethodSpec, Scope
+
+ENDINGS = (".png", ".gif")
+FRAME = 400  # milliseconds
+GAP = 2  # pixels between images, before they are enlarged
 
 
 @click.command()
-@click.option("--method", "method_names", required=True, callback=names, help="Method, or comma list of methods.")
+@click.option(
+    "--methods", "--method", "method_names", required=True, callback=names, help="Method, or comma list of methods."
+)
 @click.option("--dataset", "dataset_name", default="paperdolls2", show_default=True, help="Data set; its val split.")
-@click.option("--vary", default="image", show_default=True, metavar="WHAT", help="image, class:NAME or instance:ID.")
-@click.option("-o", "--output", type=click.Path(dir_okay=False, path_type=Path), required=True, help="PNG to write.")
-@click.option("--items", type=POSITIVE, default=4, show_default=True, help="Layouts, from the first on.")
-@click.option("--samples", type=POSITIVE, default=6, show_default=True, help="Images per layout.")
+@click.option("--vary", show_default="image", metavar="WHAT", help="New styles of image, class:NAME or instance:ID.")
+@click.option("--edit", metavar="WHAT", help="CLASS or instance:ID: this region re-styled, everything else kept.")
+@click.option("--morph", metavar="A,B", help="From the style of photo A to that of photo B; needs an encoder.")
+@click.option("--mix", metavar="CLASS=ITEM,...", help="The style of each class from another photo; needs an encoder.")
+@click.option(
+    "-o", "--output", type=click.Path(dir_okay=False, path_type=Path), required=True, help=".png, or .gif that moves."
+)
+@click.option("--index", type=click.IntRange(min=0), help="One layout, from 0 on, with captions [default: 0].")
+@click.option("--items", type=POSITIVE, help="Without --index: layouts, from the first on [default: 4].")
+@click.option("--styles", "--samples", type=POSITIVE, default=6, show_default=True, help="Images per layout.")
+@click.option("--steps", type=click.IntRange(min=2), default=8, show_default=True, help="Images of --morph.")
 @click.option("--scale", type=POSITIVE, default=2, show_default=True, help="Enlarge every pixel so many times.")
 @click.option("--preset", type=click.Choice(["tiny", "paper"]), help="Network sizes [default: tiny on paperdolls].")
 @click.option("--weights", callback=assignments, multiple=True, help="METHOD=FILE: weights of `bench train`.")
@@ -46,10 +68,15 @@ from bench.sampling import check_instances, draw_row, parse_part
 def command(
     method_names: tuple[str, ...],
     dataset_name: str,
-    vary: str,
+    vary: str | None,
+    edit: str | None,
+    morph: str | None,
+    mix: str | None,
     output: Path,
-    items: int,
-    samples: int,
+    index: int | None,
+    items: int | None,
+    styles: int,
+    steps: int,
     scale: int,
     preset: Preset | None,
     weights: dict[str, Path],
@@ -59,37 +86,128 @@ def command(
     seed: int,
     device: str,
 ) -> None:
-    """Draw a grid of images that vary in one part.
+    """Draw pictures of what methods can vary, edit, morph and mix.
 
-    One row per layout: the coloured layout, its photo, then samples. With --vary image every sample has a style of
-    its own; with class:NAME or instance:ID one style is kept and only that part gets new ones, as far as the method
-    can: one that styles whole images changes everything, one without styles nothing. The images are those that the
-    metrics of `bench run` see with the same seed. Several methods give a block of rows each.
+    With --index, or for --edit, --morph and --mix: one layout, one row per method, named. The columns are new styles
+    of the whole image (or of what --vary names); or the region of --edit in new styles; or the steps of --morph; or
+    the layout in the style of its own photo, and with one loan of --mix more each time. The images are those that
+    the metrics of `bench run` see with the same seed. A method changes a region as finely as it can: one that styles
+    whole images changes everything, one without styles nothing; the picture and a line say so. A .gif shows the
+    columns one after the other.
 
-    Try it: bench sample --method truth --vary class:top -o grid.png
+    Otherwise: the first --items layouts, a block of rows per method, without captions.
+
+    Try it: bench sample --methods truth,vspade,inade --edit top --index 3 -o edit.png
     """
+    check_ending(output)
+    alone = index is not None or (edit, morph, mix) != (None, None, None)
+    if alone and items is not None:
+        raise UserError("--items counts layouts from the first on; --index, --edit, --morph and --mix draw one.")
     data = find_dataset(dataset_name, data_root)
     specs = [resolve("method", methods(), name) for name in method_names]
-    part = parse_part(vary, data)
     preset = preset or default_preset(data.name)
     where = choose_device(device)
     dataset = data.open("val", data_root)
+    kind = choose_kind({"--vary": vary, "--edit": edit, "--morph": morph, "--mix": mix}, dataset, styles, steps)
+    indices = [index or 0] if alone else list(range(min(items or 4, len(dataset))))
+    for number in indices:
+        check_index(number, dataset)
+        kind.check(dataset, number)
     found = [
         find_method_weights(spec, data.name, preset, weights_root, weights.get(spec.name), untrained=untrained)
         for spec in specs
     ]
-    indices = range(min(items, len(dataset)))
-    check_instances(part, [dataset[index] for index in indices])
-    rows = []
+    rows: list[Row] = []
     with progress_bar() as progress:
-        task = progress.add_task("Drawing", total=len(indices) * len(specs), status="")
+        task = progress.add_task("Drawing", total=len(specs), status="")
         for spec, files in zip(specs, found, strict=True):
-            method = build_method(spec, config_for(spec, data, preset), files, where)
-            for index in indices:
-                rows.append(draw_row(method, dataset, index, part, samples, seed, where))
-                progress.update(task, advance=1, status=spec.title)
-    save_png(output, grid(rows, scale=scale))
-    click.echo(f"{output}: layout, photo, {samples} samples; varied: {part.title}")
-    for number, (spec, files) in enumerate(zip(specs, found, strict=True)):
-        first, last = number * len(indices) + 1, (number + 1) * len(indices)
-        click.echo(f"rows {first}-{last}: {spec.title}{' (untrained)' if files.untrained else ''}")
+            rows += draw_rows(kind, spec, config_for(spec, data, preset), files, (dataset, indices), seed, where)
+            progress.update(task, advance=1, status=spec.title)
+    save(output, rows, kind.heads if alone else (), scale, there_and_back=morph is not None)
+    click.echo(f"{output}: {kind.title}")
+    for number in range(0, len(rows), len(indices)):
+        place = f"row {number + 1}" if alone else f"rows {number + 1}-{number + len(indices)}"
+        note = kind.note(rows[number].scope)
+        click.echo(f"{place}: {rows[number].title}{f'; it {note}' if note else ''}")
+
+
+def check_ending(path: Path) -> None:
+    """Refuse a file of another kind before anything is drawn."""
+    if path.suffix.lower() not in ENDINGS:
+        raise UserError(f"{path}: name a file that ends in .png (a grid) or .gif (an animation).")
+
+
+def choose_kind(asked: Mapping[str, str | None], dataset: Dataset, styles: int, steps: int) -> Kind:
+    """Read the one option that says what the picture shows; without any, samples of whole images."""
+    given = [(option, text) for option, text in asked.items() if text is not None]
+    if len(given) > 1:
+        raise UserError(f"{' and '.join(option for option, _ in given)} are pictures of their own: give one of them.")
+    match given:
+        case [("--edit", text)]:
+            return Edited(parse_region(text, dataset.spec), styles)
+        case [("--morph", text)]:
+            return Morphed(parse_pair(text, dataset), steps)
+        case [("--mix", text)]:
+            return Mixed(parse_loans(text, dataset.spec))
+        case _:
+            return Sampled(parse_part(given[0][1] if given else "image", dataset.spec), styles)
+
+
+@dataclass(frozen=True)
+class Row:
+    """One method, one layout: what its images are drawn from, and the images."""
+
+    title: str
+    name: str  # what stands beside it
+    scope: Scope
+    given: list[Photo]
+    drawn: list[Photo]
+
+
+def draw_rows(
+    kind: Kind,
+    spec: MethodSpec[Any],
+    config: object,
+    files: MethodWeights,
+    layouts: tuple[Dataset, Sequence[int]],
+    seed: int,
+    device: torch.device,
+) -> list[Row]:
+    """Draw the rows of one method."""
+    method = build_method(spec, config, files, device)
+    if kind.reads_photos:
+        check_reader(spec, method, files)
+    dataset, indices = layouts
+    title = f"{spec.title}{' (untrained)' if files.untrained else ''}"
+    name = title.replace(" (", "\n(")
+    if not isinstance(kind, Sampled):
+        name = f"{name}\n{STYLES_OF[method.scope]}"
+    return [
+        Row(
+            title,
+            name,
+            method.scope,
+            kind.given(dataset, index),
+            list(to_photos(kind.draw(method, dataset, index, seed, device))),
+        )
+        for index in indices
+    ]
+
+
+def save(path: Path, rows: Sequence[Row], heads: Sequence[str], scale: int, *, there_and_back: bool) -> None:
+    """Write all columns side by side, or one after the other; without heads there are no captions."""
+
+    def arranged(columns: slice) -> Photo:
+        shown = [[*row.given, *row.drawn[columns]] for row in rows]
+        picture = grid(shown, gap=GAP, scale=scale)
+        if not heads:
+            return picture
+        first = len(rows[0].given)
+        shown_heads = [*heads[:first], *heads[first:][columns]]
+        return captioned(picture, [row.name for row in rows], shown_heads, gap=GAP * scale)
+
+    if path.suffix.lower() == ".png":
+        save_png(path, arranged(slice(None)))
+        return
+    frames = [arranged(slice(number, number + 1)) for number in range(len(rows[0].drawn))]
+    save_gif(path, frames + frames[-2:0:-1] if there_and_back else frames, milliseconds=FRAME)
