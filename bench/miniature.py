@@ -215,7 +215,10 @@ def run_jobs(jobs: Sequence[Job], work: Callable[[Job], None], processes: int) -
                 "command, with fewer --jobs."
             ) from error
         except BaseException:
+            working = list(pool._processes.values())  # kill_workers() is new in Python 3.14
             pool.shutdown(wait=False, cancel_futures=True)
+            for process in working:
+                process.kill()  # what it finished is on disk
             raise
 
 

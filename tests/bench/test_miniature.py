@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import signal
+import time
 from pathlib import Path
 
 import pytest
@@ -100,6 +101,20 @@ def _work(job: Job) -> None:
 def test_a_killed_process_ends_the_study_with_the_way_out():
     with pytest.raises(UserError, match="repeat the command, with fewer --jobs"):
         list(run_jobs([Job("killed", 0)], _work, 1))
+
+
+def _sleep(job: Job) -> None:
+    if job.method == "sleepy":
+        signal.signal(signal.SIGINT, signal.SIG_IGN)
+        time.sleep(600)
+
+
+def test_an_interrupted_study_waits_for_no_job():
+    start = time.monotonic()
+    study = run_jobs([Job("quick", 0), Job("sleepy", 0)], _sleep, 2)
+    assert next(study) == (Job("quick", 0), "")
+    study.close()
+    assert time.monotonic() - start < 60
 
 
 def test_trainings_join_into_mean_and_spread():
