@@ -29,7 +29,8 @@ from bench.trust import UNKNOWN
 from metrics.base import Metric, MetricSpec, Probe
 from models.base import Method
 
-SHARD = 16  # layouts; a kill loses one shard at most
+SHARD = 16  # layouts; a kill loses one shard at most, or half a minute where the state is large
+_SMALL, _PAUSE = 32e6, 30.0  # bytes that are written after every shard; seconds between writing more (FID's: 0.3 GB)
 Runs = Mapping[str, list[float]]  # column key -> value of every run
 Tables = Mapping[str, np.ndarray]
 
@@ -151,8 +152,14 @@ class Evaluation:
         rest = range(done * SHARD, plan.num_layouts)
         shards = [rest[start : start + SHARD] for start in range(0, len(rest), SHARD)]
         self.reporter.stage(f"{plan.method.title} on {plan.cell.data}", job.count_images(rest))
+        kept, written = done - 1, time.monotonic()
         for number, _ in enumerate(job.run(shards, self.reporter.advance), start=done):
-            self._save(metrics, state, number)
+            arrays = _arrays(metrics)
+            small = sum(array.nbytes for array in arrays.values()) < _SMALL
+            if small or time.monotonic() - written > _PAUSE:
+                self.shards.save(state, f"{number:06d}", arrays)
+                self.shards.path(state, f"{kept:06d}").unlink(missing_ok=True)
+                kept, written = number, time.monotonic()
 
     def _restore(self, metrics: Mapping[str, Metric], key: str) -> int:
         """Load the state of the shards that are done and return how many; none if a metric has no part in it."""
@@ -169,10 +176,10 @@ class Evaluation:
             metric.merge(parts[name])
         return int(names[-1]) + 1
 
-    def _save(self, metrics: Mapping[str, Metric], key: str, number: int) -> None:
-        arrays = {f"{name}/{k}": v.numpy() for name, metric in metrics.items() for k, v in metric.state().items()}
-        self.shards.save(key, f"{number:06d}", arrays)
-        self.shards.path(key, f"{number - 1:06d}").unlink(missing_ok=True)
+
+def _arrays(metrics: Mapping[str, Metric]) -> dict[str, np.ndarray]:
+    """Give the state of all metrics as one flat table."""
+    return {f"{name}/{key}": value.numpy() for name, metric in metrics.items() for key, value in metric.state().items()}
 
 
 def one_image(plan: CellPlan, method: Method[Any], device: torch.device) -> Callable[[], object]:

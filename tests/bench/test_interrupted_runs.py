@@ -167,3 +167,17 @@ def test_ctrl_c_is_one_line_and_code_130_and_the_run_goes_on(unbroken, tmp_path)
     assert (process.returncode, errors.strip()) == (130, "interrupted")
     assert measure(tmp_path, *LONG, methods="truth,inade").exit_code == 0
     assert tables(tmp_path) == unbroken
+
+
+@pytest.mark.parametrize(("pause", "written"), [(1e9, 0), (-1.0, 3)])
+def test_a_large_state_is_written_now_and_then(tmp_path, monkeypatch, pause, written):
+    saved = []
+    save = evaluation.ShardStore.save
+    monkeypatch.setattr(
+        evaluation.ShardStore, "save", lambda self, *words: saved.append(words[1]) or save(self, *words)
+    )
+    monkeypatch.setattr(evaluation, "SHARD", 2)
+    monkeypatch.setattr(evaluation, "_SMALL", -1)
+    monkeypatch.setattr(evaluation, "_PAUSE", pause)
+    assert measure(tmp_path, "--metrics", "lpips-pd", methods="inade").exit_code == 0
+    assert len(saved) == written
