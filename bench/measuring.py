@@ -25,8 +25,8 @@ class Bench:
     data_root: Path | None = None
     weights_root: Path = Path("weights")
 
-    def measure(self, wishes: Wishes, reporter: Reporter) -> list[Record]:
-        """Measure what is asked for and not on record; a metric for instances is left out where there are none."""
+    def measure(self, wishes: Wishes, reporter: Reporter, *, fresh: bool = False) -> list[Record]:
+        """Measure what is asked for and not on record (or all, if `fresh`); a metric for instances is left out where there are none."""
         networks = FeatureNetworks(self.weights_root, choose_device(self.device))
         evaluation = Evaluation(
             RecordStore(self.out / "records"),
@@ -41,6 +41,6 @@ class Bench:
         records = []
         for plan in plan_cells(wishes, self.data_root, self.weights_root):
             applicable = tuple(m for m in plan.metrics if not m.name.startswith("misd") or plan.data.has_instances)
-            records += evaluation.run(replace(plan, metrics=applicable))
+            records += evaluation.run(replace(plan, metrics=applicable), fresh=fresh)
         reporter.finish()
         return records

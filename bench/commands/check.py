@@ -128,4 +128,4 @@ def _measured(wanted: Mapping[str, Any], out: Path, device: str) -> list[Record]
         limit=wanted.get("limit"),
     )
     with progress_bar() as progress:
-        return Bench(out, device).measure(wishes, Reporter(progress))
+        return Bench(out, device).measure(wishes, Reporter(progress), fresh=True)

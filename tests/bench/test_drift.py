@@ -93,6 +93,12 @@ def test_a_planted_change_is_caught_and_named(baseline, monkeypatch, tmp_path, c
     assert "numbers moved" in summary.read_text()
 
 
+def test_records_that_lie_in_the_folder_are_measured_again(baseline, monkeypatch, tmp_path):
+    assert check(baseline, "--out", tmp_path).exit_code == 0
+    monkeypatch.setattr("metrics._paperdolls.unit_length", _loose_unit_length)
+    assert check(baseline, "--out", tmp_path).exit_code == 1
+
+
 def test_a_new_metric_version_asks_for_a_new_baseline(baseline, tmp_path):
     changed = json.loads(baseline.read_text())
     for line in changed["values"]:
