@@ -26,7 +26,10 @@ class Bench:
     weights_root: Path = Path("weights")
 
     def measure(self, wishes: Wishes, reporter: Reporter, *, fresh: bool = False) -> list[Record]:
-        """Measure what is asked for and not on record (or all, if `fresh`); a metric for instances is left out where there are none."""
+        """Measure what is asked for and not on record, or all, if `fresh`.
+
+        A metric for instances is left out where there are none.
+        """
         networks = FeatureNetworks(self.weights_root, choose_device(self.device))
         evaluation = Evaluation(
             RecordStore(self.out / "records"),
