@@ -217,15 +217,15 @@ def test_the_drawn_split_is_not_fingerprinted_twice(monkeypatch):
 def test_a_stopped_run_with_kept_features_goes_on(tmp_path, monkeypatch):
     assert measure(tmp_path / "whole", *WIDE, methods="truth").exit_code == 0
     monkeypatch.setattr(evaluation, "SHARD", 2)
-    save = evaluation.Evaluation._save
+    save = evaluation.ShardStore.save
 
-    def stopped(self, metrics, key, number):
-        save(self, metrics, key, number)
-        if number == 1:
+    def stopped(self, key, shard, arrays):
+        save(self, key, shard, arrays)
+        if shard == "000001":
             raise KeyboardInterrupt
 
     with monkeypatch.context() as patched:
-        patched.setattr(evaluation.Evaluation, "_save", stopped)
+        patched.setattr(evaluation.ShardStore, "save", stopped)
         assert measure(tmp_path / "parts", *WIDE, methods="truth").exit_code != 0
     drawn, update = [], evaluation.Pass.run
 
