@@ -29,7 +29,7 @@ from bench.commands.train import choose_recipe, export
 from bench.datasets._find import find_dataset
 from bench.datasets.base import Dataset, Item
 from bench.devices import choose_device
-from bench.files import sha256_of
+from bench.files import sha256_of, write_text
 from bench.measuring import Bench
 from bench.method_weights import BANK, open_bank
 from bench.progress import Reporter, progress_bar
@@ -70,20 +70,43 @@ class Study:
         """Name the run folder of a training."""
         return self.out / "runs" / f"{job.method}-{job.training}"
 
-    def trainings(self) -> list[dict[str, Any]]:
-        """List all finished trainings with what it took, which is how a record's weights are told apart."""
+    @property
+    def trainings_file(self) -> Path:
+        """Name the list of finished trainings, which is kept with the records where weights are not."""
+        return self.out / "trainings.json"
+
+    def trainings(self) -> dict[str, dict[str, Any]]:
+        """Read the list, by the names of the run folders."""
+        listed = json.loads(self.trainings_file.read_text(encoding="utf-8")) if self.trainings_file.is_file() else []
+        return {training["run"]: training for training in listed}
+
+    def note(self, jobs: Iterable[Job]) -> None:
+        """Put finished jobs on the list, with what each took: so a record's weights are told apart."""
         kept = ("config", "recipe", "data")  # of each training; they are in its own record
-        found = []
-        for path in sorted((self.out / "runs").glob("*/weights.json")):
-            record = json.loads(path.read_text(encoding="utf-8"))
-            found.append({"run": path.parent.name, **{key: record[key] for key in record if key not in kept}})
-        return found
+        trainings = self.trainings()
+        for job in jobs:
+            path, name = self._weights(job).with_suffix(".json"), self.folder(job).name
+            if path.is_file():
+                record = json.loads(path.read_text(encoding="utf-8"))
+                trainings[name] = {"run": name, **{key: record[key] for key in record if key not in kept}}
+        listed = [trainings[name] for name in sorted(trainings)]
+        write_text(self.trainings_file, json.dumps(listed, indent=1, sort_keys=True) + "\n")
+
+    def words(self, job: Job) -> list[str]:
+        """Word a training as a command; trainings of another budget have others."""
+        words = ["miniature", "--methods", job.method, "--trainings", str(job.training + 1)]
+        return [*words, "--steps", str(self.steps), "--batch-size", str(self.batch), "--precision", self.precision]
 
     def work(self, items: Dataset, job: Job) -> None:
-        """Train, unless that is done, and measure what is not on record."""
+        """Train, unless that is done, and measure what is not on record.
+
+        A training that is on the list and has no weights here was measured where they are.
+        """
         torch.set_num_threads(1)  # the processes share the cores
         weights = {}
         if job.method not in REFERENCES:
+            if not self._weights(job).is_file() and self._same_budget(job, self.trainings().get(self.folder(job).name)):
+                return
             weights[job.method] = self._trained(items, job)
         wishes = Wishes(
             (job.method,), self.datasets, metrics=METRICS, protocol=self.protocol, preset="tiny", weights=weights
@@ -94,17 +117,29 @@ class Study:
                 raise UserError(f"{record.metric} on {record.cell.data}: {record.reason}")
 
     def _trained(self, items: Dataset, job: Job) -> Path:
-        folder = self.folder(job)
-        done = folder / "weights.safetensors"
-        if not done.is_file():
+        done = self._weights(job)
+        if done.is_file():
+            self._same_budget(job, json.loads(done.with_suffix(".json").read_text(encoding="utf-8")))
+        else:
+            folder = self.folder(job)
             trainer = self._trainer(items, job, folder)
             start = time.perf_counter()
             trainer.train(lambda step, losses: None)
-            words = ["miniature", "--methods", job.method, "--trainings", str(job.training + 1)]
-            words += ["--steps", str(self.steps), "--batch-size", str(self.batch), "--precision", self.precision]
-            export(trainer, time.perf_counter() - start, words)
+            export(trainer, time.perf_counter() - start, self.words(job))
             (folder / "last.pt").unlink()  # three times as large as the weights, and of no more use
         return done
+
+    def _weights(self, job: Job) -> Path:
+        return self.folder(job) / "weights.safetensors"
+
+    def _same_budget(self, job: Job, training: dict[str, Any] | None) -> bool:
+        """Tell whether there is such a training; one of another budget must not be mixed with this study's."""
+        if training is None:
+            return False
+        asked = " ".join(["bench", *self.words(job)])
+        if training["command"] != asked:
+            raise UserError(f"{self.out} holds it from `{training['command']}`: give another --out, or its options.")
+        return True
 
     def _trainer(self, items: Dataset, job: Job, folder: Path) -> Trainer:
         spec: MethodSpec[Any] = resolve("method", METHODS, job.method)

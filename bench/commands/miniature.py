@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Sequence
 from functools import partial
 from pathlib import Path
@@ -69,7 +68,7 @@ def command(
     Records go to OUT/records, tables to OUT/tables (for every table of the papers, the rows that were trained, with
     truth and real), a list of the trainings to OUT/trainings.json, weights and losses to OUT/runs. A method's first
     training is done for all methods before the second of any. What is finished is not done again, so a study that was
-    stopped goes on where it was.
+    stopped goes on where it was; what OUT/trainings.json lists is taken as done even where its weights are not here.
     """
     for name in wanted:
         check_name("method", methods(), name)
@@ -80,7 +79,6 @@ def command(
 
         study = Study(out, steps, batch_size, precision, device, datasets, protocol)
         failures = _run(study, wanted, trainings, jobs)
-        write_text(out / "trainings.json", json.dumps(study.trainings(), indent=1, sort_keys=True) + "\n")
     records = across_trainings(RecordStore(out / "records"))
     if not records and not failures:
         raise UserError(f"{out / 'records'} holds no records: run the study first, without --tables-only.")
@@ -96,7 +94,7 @@ def _run(study: Study, wanted: Sequence[str], trainings: int, processes: int) ->
     from bench.miniature import jobs_of, run_jobs, training_items
 
     jobs = jobs_of(wanted, trainings)
-    failures = []
+    failures, finished = [], []
     with progress_bar() as progress:
         rendering = progress.add_task("Rendering the training items", total=None, status="")
         items = training_items(processes, lambda: progress.advance(rendering))
@@ -107,6 +105,9 @@ def _run(study: Study, wanted: Sequence[str], trainings: int, processes: int) ->
             if error:
                 failures.append(f"{job.method}, training {job.training}: {error.removeprefix('error: ')}")
                 progress.console.print(failures[-1], highlight=False)
+            else:
+                finished.append(job)
+    study.note(finished)
     return failures
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
 import signal
 import time
 from pathlib import Path
@@ -77,6 +78,31 @@ def test_trainings_are_measured_once_and_tabulated(tmp_path):
     before = {path: path.stat().st_mtime_ns for path in tmp_path.glob("runs/*/weights.safetensors")}
     assert bench(*words).exit_code == 0
     assert {path: path.stat().st_mtime_ns for path in tmp_path.glob("runs/*/weights.safetensors")} == before
+
+
+def test_a_study_goes_on_where_only_its_list_and_records_are(tmp_path):
+    words = ("miniature", "--methods", "spade", "--batch-size", "2", "--jobs", "0", "--device", "cpu")
+    words = (*words, "--protocol", "mini", "--out", str(tmp_path))
+    assert bench(*words, "--steps", "2").exit_code == 0
+    shutil.rmtree(tmp_path / "runs")
+    assert bench(*words, "--steps", "2", "--trainings", "2").exit_code == 0
+    assert [path.name for path in (tmp_path / "runs").iterdir()] == ["spade-1"]
+    trained = json.loads((tmp_path / "trainings.json").read_text())
+    assert [each["run"] for each in trained] == ["spade-0", "spade-1"]
+    assert {record.weights for record in RecordStore(tmp_path / "records")} == {each["sha256"] for each in trained}
+
+
+@pytest.mark.parametrize("kept", [True, False])
+def test_two_budgets_are_never_mixed(tmp_path, kept):
+    words = ("miniature", "--methods", "spade", "--batch-size", "2", "--jobs", "0", "--device", "cpu")
+    words = (*words, "--protocol", "mini", "--out", str(tmp_path))
+    assert bench(*words, "--steps", "2").exit_code == 0
+    if not kept:
+        shutil.rmtree(tmp_path / "runs")
+    other = bench(*words, "--steps", "3")
+    assert other.exit_code == 1
+    assert "--steps 2 --batch-size 2" in other.output
+    assert "give another --out" in other.output
 
 
 def test_a_job_that_fails_is_named_and_the_others_go_on(tmp_path):
