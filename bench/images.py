@@ -18,7 +18,7 @@ def from_bytes(pixels: Tensor) -> Tensor:
 
     The quotient is rounded up where float32 would fall below the value it came from.
     """
-    return _VALUES.to(pixels.device)[pixels.int()]
+    return _VALUES.to(pixels.device).index_select(0, pixels.int().flatten()).view(pixels.shape)
 
 
 def _values() -> Tensor:

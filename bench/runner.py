@@ -124,11 +124,16 @@ class Pass:
     def _in_parts(self, samples: int, draw: Callable[[Sequence[int]], Tensor]) -> Tensor:
         """Draw [N, K, 3, H, W] on the 8-bit grid, no more than a batch of the K at once.
 
-        A value that is not finite is kept for the metrics to refuse.
+        A value that is not finite is kept for the metrics to refuse. In memory channels come last, as networks want it.
         """
-        parts = [(draw(draws), len(draws)) for draws in _chunks(range(samples), self.batch_size)]
-        images = torch.cat([part.float().reshape(-1, size, *part.shape[1:]) for part, size in parts], 1)
-        return torch.where(images.isfinite(), from_bytes(to_bytes(images)), images)
+        chunks = _chunks(range(samples), self.batch_size)
+        drawn = [(draw(draws).float().movedim(1, -1), len(draws)) for draws in chunks]
+        parts = [part.reshape(-1, size, *part.shape[1:]) for part, size in drawn]
+        images = parts[0] if len(parts) == 1 else torch.cat(parts, 1)  # [N, K, H, W, 3]
+        on_grid = from_bytes(to_bytes(images.contiguous()))
+        if not images.sum().isfinite():
+            on_grid = torch.where(images.isfinite(), on_grid, images)
+        return on_grid.movedim(-1, 2)
 
 
 def chosen_layouts(view: View, total: int) -> list[int]:

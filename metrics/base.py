@@ -54,9 +54,8 @@ class Samples:
     _features: dict[Extractor, Any] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
-        finite = self.fake.isfinite().flatten(2).all(2)  # [N, K]
-        if not finite.all():
-            layout, style = (~finite).nonzero()[0].tolist()
+        if not self.fake.sum().isfinite():
+            layout, style = (~self.fake.isfinite().flatten(2).all(2)).nonzero()[0].tolist()
             raise ValueError(
                 f"Image {style} of layout {int(self.index[layout])} holds values that are not finite; "
                 "the method drew NaN or infinity, so check its weights."

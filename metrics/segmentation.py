@@ -47,16 +47,15 @@ class Segmentation(Metric):
         for labels, images, index in self._of_one_size(samples):
             size = (labels.shape[-2], labels.shape[-1])
             predicted = self.reading.segmenter(images.flatten(0, 1), size)  # [n * R, h, w]
-            predicted = predicted.view(*images.shape[:2], *size)
-            truth = self.scored_as.to(labels.device)[labels.long()]
-            for run in range(self.view.samples):
-                counts = confusions(truth, predicted[:, run], self.num_classes).cpu()
-                self.sums["confusion"][run] += counts.sum(0)
-                self.sums["void"][run] += labels.numel() - counts.sum()
-                self.sums["map_hits"][run, index] = counts.diagonal(dim1=1, dim2=2).int()
-                self.sums["map_predicted"][run, index] = counts.sum(1).int()
-            self.sums["map_labels"][index] = counts.sum(2).int()
-            self.sums["map_void"][index] = (labels[0].numel() - counts.sum((1, 2))).int()
+            truth = self.scored_as.to(labels.device)[labels.long()].repeat_interleave(images.shape[1], 0)
+            counts = confusions(truth, predicted, self.num_classes).cpu()
+            counts = counts.view(*images.shape[:2], self.num_classes, self.num_classes).movedim(1, 0)  # [R, n, C, C]
+            self.sums["confusion"] += counts.sum(1)
+            self.sums["void"] += labels.numel() - counts.sum((1, 2, 3))
+            self.sums["map_hits"][:, index] = counts.diagonal(dim1=2, dim2=3).int()
+            self.sums["map_predicted"][:, index] = counts.sum(2).int()
+            self.sums["map_labels"][index] = counts[0].sum(2).int()
+            self.sums["map_void"][index] = (labels[0].numel() - counts[0].sum((1, 2))).int()
 
     def _of_one_size(self, samples: Samples) -> Iterator[tuple[Tensor, Tensor, Tensor]]:
         """Pair label maps [n, h, w] with images [n, R, 3, H, W] and places [n], one by one where sizes may differ."""
@@ -118,19 +117,21 @@ def confusions(labels: Tensor, predicted: Tensor, num_classes: int, ignore: Sequ
     """Count the pixels of every map of a batch [N, ...] apart, [N, C, C]."""
     if labels.shape != predicted.shape:
         raise ValueError(f"Labels {tuple(labels.shape)} and predictions {tuple(predicted.shape)} must be of one size.")
-    labels, predicted = labels.long(), predicted.long()
-    valid = (labels >= 0) & (labels < num_classes)
-    valid &= ~torch.isin(labels, torch.tensor(ignore, dtype=torch.int64, device=labels.device))
-    first = torch.arange(len(labels), device=labels.device) * num_classes
-    rows = (first.view(-1, *(1,) * (labels.ndim - 1)) + labels)[valid]
-    predicted = predicted[valid]
-    if len(predicted) and not 0 <= int(predicted.min()) <= int(predicted.max()) < num_classes:
+    labels = labels.long().flatten(1)  # [N, pixels]
+    unscored = (labels < 0) | (labels >= num_classes)
+    for label in ignore:
+        unscored |= labels == label
+    predicted = predicted.long().flatten(1).masked_fill(unscored, 0)
+    lowest, highest = map(int, predicted.aminmax()) if predicted.numel() else (0, 0)
+    if not 0 <= lowest <= highest < num_classes:
         raise ValueError(
-            f"The segmenter predicts classes {int(predicted.min())} to {int(predicted.max())}, "
+            f"The segmenter predicts classes {lowest} to {highest}, "
             f"but the labels have {num_classes}; it belongs to another data set."
         )
-    shape = (len(labels), num_classes, num_classes)
-    return torch.bincount(rows * num_classes + predicted, minlength=math.prod(shape)).view(shape)
+    shape = (len(labels), num_classes + 1, num_classes)  # the last row is of pixels that are not scored
+    first = torch.arange(len(labels), device=labels.device)[:, None] * shape[1]
+    cells = (labels.masked_fill(unscored, num_classes) + first) * num_classes + predicted
+    return torch.bincount(cells.flatten(), minlength=math.prod(shape)).view(shape)[:, :num_classes]
 
 
 def iou_per_class(confusion: Tensor) -> Tensor:

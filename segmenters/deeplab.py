@@ -10,7 +10,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from segmenters._pixels import Size, in_parts, resize_scores, standardised, to_pixels
+from segmenters._pixels import Size, in_parts, most_likely, resize_scores, standardised, to_pixels
 from segmenters._weights import load_frozen, read_state
 
 BGR_MEAN = (104.008, 116.669, 122.675)  # 0..255
@@ -117,7 +117,7 @@ class DeepLab(nn.Module):
             raise ValueError(f"DeepLab got images of {height}x{width}; half of a side must be a pixel at least.")
 
         def read(part: Tensor) -> Tensor:
-            return resize_scores(self.logits(prepare(to_pixels(part))), size).argmax(1)
+            return most_likely(resize_scores(self.logits(prepare(to_pixels(part))), size))
 
         return in_parts(read, images, max(height * width, size[0] * size[1]))
 

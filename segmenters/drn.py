@@ -10,7 +10,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 from torchvision.models.resnet import Bottleneck
 
-from segmenters._pixels import Size, in_parts, resize_as_pil, standardised, to_pixels
+from segmenters._pixels import Size, in_parts, most_likely, resize_as_pil, standardised, to_pixels
 from segmenters._weights import load_frozen, read_state
 
 NUM_CLASSES = 19
@@ -108,7 +108,7 @@ class Drn(nn.Module):
             if scores.shape[-2:] != size:
                 scores = F.interpolate(scores, size, mode="bilinear", antialias=True)  # PIL's, on floats
             total = total + scores
-        return total.argmax(1)
+        return most_likely(total)
 
 
 def prepare(pixels: Tensor) -> Tensor:

@@ -15,7 +15,15 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from segmenters._pixels import Size, in_parts, resize_as_pil, resize_nearest_as_pil, resize_scores, to_pixels
+from segmenters._pixels import (
+    Size,
+    in_parts,
+    most_likely,
+    resize_as_pil,
+    resize_nearest_as_pil,
+    resize_scores,
+    to_pixels,
+)
 from segmenters._weights import load_frozen, read_state
 
 WIDTHS = (16, 32, 64, 128, 256)
@@ -83,7 +91,7 @@ class ParsingUNet(nn.Module):
     def forward(self, images: Tensor, size: Size) -> Tensor:
         """Predict the class of every pixel, [M, *size] int64; scores go to another size before they are compared."""
         pixels = max(images.shape[-2] * images.shape[-1], size[0] * size[1])
-        return in_parts(lambda part: resize_scores(self.logits(part), size).argmax(1), images, pixels)
+        return in_parts(lambda part: most_likely(resize_scores(self.logits(part), size)), images, pixels)
 
 
 class DeepFashionUNet(ParsingUNet):

@@ -10,6 +10,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from segmenters._pixels import most_likely
 from segmenters._weights import load_frozen, read_state
 
 
@@ -46,7 +47,7 @@ class PaperdollsSegmenter(nn.Module):
         """Predict the label of every pixel, [M, *size] int64; the size must be that of the images."""
         if images.shape[-2:] != size:
             raise ValueError(f"The paperdolls segmenter got images of {tuple(images.shape[-2:])} for labels of {size}.")
-        return self.logits(images).argmax(1)
+        return most_likely(self.logits(images))
 
 
 class Decoder(nn.Module):

@@ -17,7 +17,16 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 from torchvision.models.resnet import Bottleneck
 
-from segmenters._pixels import Size, in_parts, resize_as_opencv, resize_as_pil, resize_scores, standardised, to_pixels
+from segmenters._pixels import (
+    Size,
+    in_parts,
+    most_likely,
+    resize_as_opencv,
+    resize_as_pil,
+    resize_scores,
+    standardised,
+    to_pixels,
+)
 from segmenters._weights import load_frozen, read_state
 
 Channels = Literal["rgb", "bgr"]
@@ -129,7 +138,7 @@ class UPerNet(nn.Module):
         total = torch.zeros((), device=images.device)
         for target in targets:
             total = total + probabilities(self.logits(prepare(pixels, target, self.channels)), size)
-        return total.argmax(1)
+        return most_likely(total)
 
 
 def target_size(size: Size, short: int) -> Size:
