@@ -12,7 +12,8 @@ from torch.nn import functional as F
 
 def unit_length(features: Tensor) -> Tensor:
     """Divide the feature vector at every position of [M, C, h, w] by its length; 1e-10 is the lpips package's."""
-    return features / (features.square().sum(1, keepdim=True).sqrt() + 1e-10)
+    length: Tensor = torch.linalg.vector_norm(features, dim=1, keepdim=True)
+    return features / (length + 1e-10)
 
 
 class PerceptualNetwork(nn.Module, ABC):
@@ -36,9 +37,11 @@ class PerceptualNetwork(nn.Module, ABC):
         """
         taps = self.taps_of(stages)
         if enlarged is None:
-            return torch.cat([tap.flatten(1) / (tap.shape[2] * tap.shape[3]) ** 0.5 for tap in taps], dim=1)
-        pixels = taps[0].new_full(enlarged, 1 / (enlarged[0] * enlarged[1]))
-        return torch.cat([(tap * pulled_back(pixels, tap.shape[2:]).sqrt()).flatten(1) for tap in taps], dim=1)
+            weighed = [tap / (tap.shape[2] * tap.shape[3]) ** 0.5 for tap in taps]
+        else:
+            pixels = taps[0].new_full(enlarged, 1 / (enlarged[0] * enlarged[1]))
+            weighed = [tap * pulled_back(pixels, tap.shape[2:]).sqrt() for tap in taps]
+        return torch.cat([tap.movedim(1, -1).flatten(1) for tap in weighed], dim=1)  # in the order of memory
 
     def taps(self, images: Tensor) -> list[Tensor]:
         """Run the network and scale its outputs."""

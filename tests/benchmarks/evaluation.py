@@ -193,7 +193,8 @@ class Gallery(Method[Tensor]):
 
     def __init__(self, job: Job) -> None:
         super().__init__()
-        self.images = torch.from_numpy(np.array(job.fakes())).flatten(0, 1)  # [N * R, H, W, 3]
+        drawn = from_bytes(torch.from_numpy(np.array(job.fakes())).flatten(0, 1))  # [N * R, H, W, 3]
+        self.images = drawn.movedim(-1, 1).to(job.device)
         keys = itertools.product(range(job.images), range(job.runs))
         self.place = {stream_seed(SEED, n, "image", run): row for row, (n, run) in enumerate(keys)}
         self.encoder = None
@@ -202,7 +203,7 @@ class Gallery(Method[Tensor]):
         return torch.tensor([self.place[rng.initial_seed()] for rng in rngs])
 
     def synthesize(self, layout: Layout, style: Tensor) -> Tensor:
-        return from_bytes(self.images[style].to(layout.labels.device)).movedim(-1, 1)
+        return self.images[style.to(self.images.device)]
 
 
 class Stored(Dataset):
@@ -270,10 +271,9 @@ def suites_way(job: Job) -> Side:
         sums = metrics["fid"].state()
         runs = [Moments(sums["count"][run], sums["sum"][run], sums["outer"][run]) for run in range(SOLVES)]
         values["fid"] = [clock.time(f"FID solve, {part}", solved, run, photos) for run in runs]
-    fakes = from_bytes(gallery.images.to(clock.device)).movedim(-1, 1)
-    clock.time("inception alone", in_batches, network, fakes)
-    clock.time("alexnet alone", in_batches, lambda images: setting.networks["alexnet"].stages(images)[-1], fakes)
-    clock.time("segmenter alone", in_batches, lambda images: setting.unet(images, (job.size, job.size)), fakes)
+    clock.time("inception alone", in_batches, network, gallery.images)
+    clock.time("alexnet alone", in_batches, lambda batch: setting.networks["alexnet"].stages(batch)[-1], gallery.images)
+    clock.time("segmenter alone", in_batches, lambda batch: setting.unet(batch, (job.size, job.size)), gallery.images)
     return Side(clock.seconds, values, peak_mb(clock.device))
 
 
