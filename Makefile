@@ -20,7 +20,7 @@ lint: setup
 	$(VENV)/bin/lint-imports
 
 test: lint
-	$(VENV)/bin/python -m pytest
+	OMP_NUM_THREADS=1 $(VENV)/bin/python -m pytest -n auto --maxprocesses 8
 
 clean:
 	rm -rf $(VENV) results/records results/state results/tables results/cache
