@@ -33,6 +33,7 @@ from bench.files import sha256_of, write_text
 from bench.measuring import Bench
 from bench.method_weights import BANK, open_bank
 from bench.progress import Reporter, progress_bar
+from bench.tables import REFERENCES
 from bench.training import Precision, Trainer, TrainingOptions
 from models import METHODS
 from models._recipe import Schedule
@@ -40,7 +41,6 @@ from models.base import MethodSpec
 
 TRAINED_ON = "paperdolls"
 METRICS = ("fid-pd", "lpips-pd", "mcsd-pd", "misd-pd", "segmentation-pd", "params", "macs")
-REFERENCES = ("truth", "real")  # rows without training
 _BANK_ITEMS = 1000  # photos that SIMS draws from
 _EPOCHS = 30  # of a training at most; rates change between them
 

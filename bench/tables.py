@@ -12,6 +12,7 @@ from bench.grid import Column, Entry, Grid, Group, Number, Row, digits, ranks
 from bench.plan import Preset, variant_title
 from bench.records import Record
 
+REFERENCES = {"truth": "Truth", "real": "Real photos"}  # what methods are held to
 UNTRAINED = "untrained weights: the numbers say nothing about the method"
 Where = tuple[str, str]  # data as printed, protocol
 Variant = tuple[str, Preset]
@@ -23,11 +24,10 @@ def free_table(
     titles: Mapping[str, str],
     *,
     name: str = "run",
-    unranked: frozenset[str] = frozenset({"truth"}),
 ) -> Grid:
     """Arrange the records of one run; `titles` gives the methods in printing order, `columns` the numbers.
 
-    Columns that no record fills are left out. Methods in `unranked` are never marked as best.
+    Columns that no record fills are left out. References are never marked as best.
     """
     places = list(dict.fromkeys((record.cell.data, record.cell.protocol) for record in records))
     variants = _variants(records, titles)
@@ -45,7 +45,7 @@ def free_table(
         )
         for method, preset in variants
     ]
-    ranked = [method not in unranked for method, _ in variants]
+    ranked = [method not in REFERENCES for method, _ in variants]
     columns_shown = [column for group in groups for column in group.columns]
     return Grid(name, _caption(places), groups, mark_rows(rows, columns_shown, ranked), _notes(records))
 

@@ -20,8 +20,8 @@ from bench.published import published_table, table_files
 from bench.records import Record, RecordStore
 from bench.rendering import markdown, text
 from bench.report.columns import columns_of
-from bench.report.sheets import REFERENCES, title_of
-from bench.tables import free_csv, free_table
+from bench.report.sheets import title_of
+from bench.tables import REFERENCES, free_csv, free_table
 from bench.trainings import across_trainings
 
 if TYPE_CHECKING:
@@ -128,7 +128,7 @@ def _write_table(folder: Path, name: str, rows: Sequence[str], records: Sequence
     chosen.sort(key=lambda record: (record.cell.dataset, record.metric))
     titles = {row: title_of(row) for row in rows}
     columns = columns_of(chosen)
-    grid: Grid = free_table(chosen, columns, titles, name=f"miniature-{name}", unranked=frozenset(REFERENCES))
+    grid: Grid = free_table(chosen, columns, titles, name=f"miniature-{name}")
     csv = free_csv(chosen, columns, titles)
     texts = {".txt": text(grid), ".csv": csv, ".tex": latex(grid), ".md": markdown(grid)}
     for suffix, content in texts.items():

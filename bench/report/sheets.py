@@ -14,9 +14,8 @@ from bench.paper_tables import PROBE
 from bench.plan import variant_title
 from bench.records import Record
 from bench.report.columns import columns_of
-from bench.tables import UNTRAINED, entry_of, mark_rows, newest, row_notes
+from bench.tables import REFERENCES, UNTRAINED, entry_of, mark_rows, newest, row_notes
 
-REFERENCES = {"truth": "Truth", "real": "Real photos"}  # what methods are held to; they take no part in best
 _PAPER = re.compile(
     r"(?P<title>\S+) \(([A-Za-z]+ \d{4}|in the .* paper)\)"
 )  # how the catalogue starts the line of a paper's method

@@ -51,6 +51,13 @@ def test_the_truth_is_never_marked_as_best():
     assert [row.entries[0][0].mark for row in table(of_run()).rows] == ["second", "best", ""]
 
 
+def test_real_photos_are_never_marked_as_best():
+    cells = [replace(CELL, method=name) for name in ("spade", "inade", "real")]
+    records = [done(cell, fid=value) for cell, value in zip(cells, (9.0, 8.0, 0.0), strict=True)]
+    grid = free_table(records, COLUMNS, {**TITLES, "real": "Real photos"})
+    assert [row.entries[0][0].mark for row in grid.rows] == ["second", "best", ""]
+
+
 def test_equal_numbers_as_shown_share_the_mark():
     cells = [replace(CELL, method=name) for name in ("spade", "inade", "groupdnet")]
     values = [9.001, 9.004, 9.1]
