@@ -10,6 +10,7 @@ import json
 import multiprocessing
 import multiprocessing.context
 import os
+import shlex
 import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor, as_completed
@@ -88,7 +89,8 @@ class Study:
             path, name = self._weights(job).with_suffix(".json"), self.folder(job).name
             if path.is_file():
                 record = json.loads(path.read_text(encoding="utf-8"))
-                trainings[name] = {"run": name, **{key: record[key] for key in record if key not in kept}}
+                of_study = {"run": name, "protocol": self.protocol, "measured_on": list(self.datasets)}
+                trainings[name] = {**of_study, **{key: record[key] for key in record if key not in kept}}
         listed = [trainings[name] for name in sorted(trainings)]
         write_text(self.trainings_file, json.dumps(listed, indent=1, sort_keys=True) + "\n")
 
@@ -105,9 +107,10 @@ class Study:
         torch.set_num_threads(1)  # the processes share the cores
         weights = {}
         if job.method not in REFERENCES:
-            if not self._weights(job).is_file() and self._same_budget(job, self.trainings().get(self.folder(job).name)):
+            path, finished = self._weights(job), self._finished(job)
+            if finished and not path.is_file():
                 return
-            weights[job.method] = self._trained(items, job)
+            weights[job.method] = path if finished else self._train(items, job)
         wishes = Wishes(
             (job.method,), self.datasets, metrics=METRICS, protocol=self.protocol, preset="tiny", weights=weights
         )
@@ -116,30 +119,33 @@ class Study:
             if record.status == "failed":
                 raise UserError(f"{record.metric} on {record.cell.data}: {record.reason}")
 
-    def _trained(self, items: Dataset, job: Job) -> Path:
-        done = self._weights(job)
-        if done.is_file():
-            self._same_budget(job, json.loads(done.with_suffix(".json").read_text(encoding="utf-8")))
-        else:
-            folder = self.folder(job)
-            trainer = self._trainer(items, job, folder)
-            start = time.perf_counter()
-            trainer.train(lambda step, losses: None)
-            export(trainer, time.perf_counter() - start, self.words(job))
-            (folder / "last.pt").unlink()  # three times as large as the weights, and of no more use
-        return done
+    def _finished(self, job: Job) -> bool:
+        """Tell whether weights are here, or the list says that they were measured; refuse those of another budget."""
+        path = self._weights(job).with_suffix(".json")  # written after the weights
+        here = path.is_file() and self._weights(job).is_file()
+        training = json.loads(path.read_text(encoding="utf-8")) if here else self.trainings().get(self.folder(job).name)
+        if training is None:
+            return False
+        if training["command"] != shlex.join(["bench", *self.words(job)]):
+            raise UserError(f"{self.out} holds it from `{training['command']}`: give another --out, or its options.")
+        return here or self._measured(training)
+
+    def _measured(self, training: dict[str, Any]) -> bool:
+        """Tell whether a listed training was measured as this study measures."""
+        on = training.get("measured_on", ())
+        return training.get("protocol") == self.protocol and {*self.datasets} <= {*on}
+
+    def _train(self, items: Dataset, job: Job) -> Path:
+        folder = self.folder(job)
+        trainer = self._trainer(items, job, folder)
+        start = time.perf_counter()
+        trainer.train(lambda step, losses: None)
+        path = export(trainer, time.perf_counter() - start, self.words(job))
+        (folder / "last.pt").unlink()  # three times as large as the weights, and of no more use
+        return path
 
     def _weights(self, job: Job) -> Path:
         return self.folder(job) / "weights.safetensors"
-
-    def _same_budget(self, job: Job, training: dict[str, Any] | None) -> bool:
-        """Tell whether there is such a training; one of another budget must not be mixed with this study's."""
-        if training is None:
-            return False
-        asked = " ".join(["bench", *self.words(job)])
-        if training["command"] != asked:
-            raise UserError(f"{self.out} holds it from `{training['command']}`: give another --out, or its options.")
-        return True
 
     def _trainer(self, items: Dataset, job: Job, folder: Path) -> Trainer:
         spec: MethodSpec[Any] = resolve("method", METHODS, job.method)

@@ -92,6 +92,25 @@ def test_a_study_goes_on_where_only_its_list_and_records_are(tmp_path):
     assert {record.weights for record in RecordStore(tmp_path / "records")} == {each["sha256"] for each in trained}
 
 
+def test_a_listed_training_that_was_measured_otherwise_is_trained_again(tmp_path):
+    words = ("miniature", "--methods", "spade", "--batch-size", "2", "--jobs", "0", "--device", "cpu", "--steps", "2")
+    words = (*words, "--out", str(tmp_path))
+    assert bench(*words, "--protocol", "mini", "--dataset", "paperdolls").exit_code == 0
+    shutil.rmtree(tmp_path / "runs")
+    assert bench(*words, "--protocol", "mini").exit_code == 0
+    assert {record.cell.dataset for record in RecordStore(tmp_path / "records")} == {"paperdolls", "paperdolls2"}
+
+
+def test_weights_without_their_record_are_made_again(tmp_path):
+    words = ("miniature", "--methods", "spade", "--batch-size", "2", "--jobs", "0", "--device", "cpu", "--steps", "2")
+    words = (*words, "--protocol", "mini", "--out", str(tmp_path))
+    assert bench(*words).exit_code == 0
+    (tmp_path / "trainings.json").unlink()
+    (tmp_path / "runs" / "spade-0" / "weights.json").unlink()
+    assert bench(*words).exit_code == 0
+    assert (tmp_path / "runs" / "spade-0" / "weights.json").is_file()
+
+
 @pytest.mark.parametrize("kept", [True, False])
 def test_two_budgets_are_never_mixed(tmp_path, kept):
     words = ("miniature", "--methods", "spade", "--batch-size", "2", "--jobs", "0", "--device", "cpu")
