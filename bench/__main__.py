@@ -2,6 +2,6 @@
 
 from __future__ import annotations
 
-from bench.cli import main
+from bench.commands.cli import main
 
 main()

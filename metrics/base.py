@@ -11,7 +11,7 @@ from typing import Any, Literal, TypeVar
 import torch
 from torch import Tensor, nn
 
-from metrics.moments import Gaussian
+from metrics.parts.moments import Gaussian
 from metrics.protocol import LabelSize, Protocol, Reduction
 
 T = TypeVar("T")

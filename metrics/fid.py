@@ -11,9 +11,9 @@ from collections.abc import Callable
 import torch
 from torch import Tensor
 
-from metrics._features import Features, features_of, inception_weights
 from metrics.base import Column, Metric, MetricSpec, Samples, Setting, View
-from metrics.moments import Gaussian, Moments
+from metrics.parts.features import Features, features_of, inception_weights
+from metrics.parts.moments import Gaussian, Moments
 
 _ROWS = 64  # images of a run that are summed up at once: to go through 34 MB for a few takes as long as for many
 

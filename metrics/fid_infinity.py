@@ -14,10 +14,10 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from metrics._features import Features, KeptFeatures, features_of, inception_weights
 from metrics.base import Column, MetricSpec, Setting
 from metrics.fid import frechet_distance
-from metrics.moments import Gaussian, Moments
+from metrics.parts.features import Features, KeptFeatures, features_of, inception_weights
+from metrics.parts.moments import Gaussian, Moments
 
 _SUBSETS = 15
 

@@ -13,11 +13,11 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from metrics._features import inception_weights
-from metrics._inception import Inception
-from metrics._intervals import bootstrap
-from metrics._resize import WAYS
 from metrics.base import Column, Metric, MetricSpec, Samples, Setting, View
+from metrics.networks.inception import Inception
+from metrics.networks.resize import WAYS
+from metrics.parts.features import inception_weights
+from metrics.parts.intervals import bootstrap
 from metrics.protocol import Protocol
 
 SEED = 2020  # torch-fidelity's

@@ -14,9 +14,9 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from metrics._features import Features, KeptFeatures, features_of, inception_weights
-from metrics._intervals import around
 from metrics.base import Column, MetricSpec, Setting
+from metrics.parts.features import Features, KeptFeatures, features_of, inception_weights
+from metrics.parts.intervals import around
 
 SUBSETS, SUBSET_SIZE, SEED = 100, 1000, 2020  # torch-fidelity's
 _BLOCK = 2048  # rows and columns of the kernel matrix at a time, 34 MB a block

@@ -11,10 +11,10 @@ from typing import cast
 import torch
 from torch import Tensor
 
-from metrics._intervals import bootstrap
-from metrics._pairs import choose_pairs
-from metrics._perceptual import PerceptualNetwork, squared_distance
 from metrics.base import Column, Metric, MetricSpec, Samples, Setting, View
+from metrics.networks.perceptual import PerceptualNetwork, squared_distance
+from metrics.parts.intervals import bootstrap
+from metrics.parts.pairs import choose_pairs
 from metrics.protocol import LpipsChoices, LpipsForm
 
 

@@ -13,9 +13,9 @@ from typing import NamedTuple
 import torch
 from torch import Tensor
 
-from metrics._features import Features, KeptFeatures, features_of, inception_weights
-from metrics._intervals import bootstrap
 from metrics.base import Column, MetricSpec, Setting
+from metrics.parts.features import Features, KeptFeatures, features_of, inception_weights
+from metrics.parts.intervals import bootstrap
 
 _BLOCK = 2**25  # distances at a time, 268 MB
 

@@ -13,7 +13,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field, is_dataclass, replace
 from typing import Any, Literal, NamedTuple
 
-from metrics._protocol_sources import SOURCES, Certainty
+from metrics.protocol_sources import SOURCES, Certainty
 
 # Of n images: n (n - 1) / 2 pairs; n - 1; n / 2 of which no two share an image; so many different random ones; ten that
 # are drawn one by one, so that one may come twice.
@@ -22,7 +22,7 @@ Reduction = Literal["nan_union", "all_classes", "gt_present"]
 LpipsVersion = Literal["0.1", "0.0"]
 LpipsForm = Literal["scalar", "spatial"]
 LabelSize = Literal["drawn", "stored"]  # label maps resized as the networks saw them, or as their files hold them
-# Weights, resize and range of FID's Inception; metrics/_resize.py says what each one is.
+# Weights, resize and range of FID's Inception; metrics/networks/resize.py says what each one is.
 FidMode = Literal["pytorch_fid", "clean", "legacy_pytorch", "legacy_tensorflow", "torchvision", "torchvision_imagenet"]
 
 

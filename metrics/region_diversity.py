@@ -13,10 +13,10 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
-from metrics._intervals import resampled
-from metrics._pairs import choose_pairs
-from metrics._perceptual import PerceptualNetwork, mean_squared_distance, pulled_back, squared_distance
 from metrics.base import Column, Metric, MetricSpec, Samples, Setting, View
+from metrics.networks.perceptual import PerceptualNetwork, mean_squared_distance, pulled_back, squared_distance
+from metrics.parts.intervals import resampled
+from metrics.parts.pairs import choose_pairs
 from metrics.protocol import RegionChoices
 
 _FILL = {"image_zero": 0.0, "image_black": -1.0}  # what a masked image shows elsewhere

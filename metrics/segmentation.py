@@ -14,8 +14,8 @@ from typing import Literal
 import torch
 from torch import Tensor
 
-from metrics._intervals import resampled
 from metrics.base import Column, Metric, MetricSpec, Reading, Samples, Setting, View
+from metrics.parts.intervals import resampled
 from metrics.protocol import Reduction
 
 

@@ -16,13 +16,13 @@ from torch import Tensor, nn
 from torch.func import functional_call
 from torch.nn import functional as F
 
-from models._blocks.colours import spread_colours, stretched
-from models._blocks.encoders import HalvingBlock, divergence, remap
-from models._blocks.patches import HalvingDiscriminator
-from models._blocks.unet import UnetConfig, UnetMethod
-from models._losses import least_squares
-from models._recipe import Game, Schedule
 from models.base import Layout, MethodSpec
+from models.parts.colours import spread_colours, stretched
+from models.parts.encoders import HalvingBlock, divergence, remap
+from models.parts.unet import UnetConfig, UnetMethod
+from models.training.losses import least_squares
+from models.training.patches import HalvingDiscriminator
+from models.training.recipe import Game, Schedule
 
 _POOLED = 8  # side of the grid the encoder averages
 

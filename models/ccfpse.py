@@ -14,12 +14,12 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from models._blocks.decoder import Decoder, NormFactory, Stage, first_grid, paper_stages, per_layout, tiny_stages
-from models._blocks.image_styles import ImageEncoder, VectorMethod, first_features, first_layer
-from models._blocks.spatial import Planes, SpatialNorm
-from models._blocks.spectral import SpectralConv2d
-from models._recipe import TINY_RECIPE, Recipe
 from models.base import MethodSpec
+from models.parts.decoder import Decoder, NormFactory, Stage, first_grid, paper_stages, per_layout, tiny_stages
+from models.parts.image_styles import ImageEncoder, VectorMethod, first_features, first_layer
+from models.parts.spatial import Planes, SpatialNorm
+from models.parts.spectral import SpectralConv2d
+from models.training.recipe import TINY_RECIPE, Recipe
 
 
 @dataclass(frozen=True)

@@ -16,11 +16,11 @@ from scipy import ndimage
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from models._blocks.decoder import Decoder, ResBlock, Stage, first_grid, paper_stages, per_layout, tiny_stages
-from models._blocks.lookup import RowIndex
-from models._blocks.spatial import Planes
-from models._recipe import TINY_RECIPE, Recipe
 from models.base import Layout, Method, MethodSpec, semantic_planes
+from models.parts.decoder import Decoder, ResBlock, Stage, first_grid, paper_stages, per_layout, tiny_stages
+from models.parts.lookup import RowIndex
+from models.parts.spatial import Planes
+from models.training.recipe import TINY_RECIPE, Recipe
 
 UNPLACED = 0  # the label that has no positions; the authors skip what is 0 in their files
 

@@ -14,12 +14,12 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from models._blocks.decoder import per_layout
-from models._blocks.levels import AveragedVgg19, Levels, PooledPixels
-from models._blocks.train_ids import CITYSCAPES, renumbered
-from models._blocks.whole_norm import NormedConv, doubled
-from models._recipe import Game, Schedule
 from models.base import Layout, Method, MethodSpec
+from models.parts.decoder import per_layout
+from models.parts.train_ids import CITYSCAPES, renumbered
+from models.parts.whole_norm import NormedConv, doubled
+from models.training.levels import AveragedVgg19, Levels, PooledPixels
+from models.training.recipe import Game, Schedule
 
 # At 4, 8, 16, 32, 64, 128 and 256 rows; the authors' larger networks go on with 128 at 512 rows and 32 at 1024.
 _WIDTHS = (1024, 1024, 1024, 1024, 1024, 512, 512)

@@ -14,14 +14,14 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from models._blocks.central_bias import BiasedDoubling, BiasedResidual
-from models._blocks.content_and_style import content_encoder
-from models._blocks.encoders import HalvingBlock, divergence, remap
-from models._blocks.patches import HalvingDiscriminator, PatchScale
-from models._blocks.translation import source_photos
-from models._losses import hinge_discriminator, hinge_generator
-from models._recipe import Game, Schedule
 from models.base import Layout, Method, MethodSpec
+from models.parts.central_bias import BiasedDoubling, BiasedResidual
+from models.parts.content_and_style import content_encoder
+from models.parts.encoders import HalvingBlock, divergence, remap
+from models.parts.translation import source_photos
+from models.training.losses import hinge_discriminator, hinge_generator
+from models.training.patches import HalvingDiscriminator, PatchScale
+from models.training.recipe import Game, Schedule
 
 DOMAINS = (0, 1)  # A, the sources, and B
 

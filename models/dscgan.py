@@ -16,14 +16,14 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from models._blocks.colours import spread_colours, stretched
-from models._blocks.lookup import nearest_ids
-from models._blocks.patches import HalvingDiscriminator
-from models._blocks.unet import UnetConfig, UnetMethod
-from models._discriminators import PlainDiscriminator
-from models._losses import PerceptualLoss, least_squares
-from models._recipe import Game, Schedule
 from models.base import Layout, Method, MethodSpec, semantic_planes
+from models.parts.colours import spread_colours, stretched
+from models.parts.lookup import nearest_ids
+from models.parts.unet import UnetConfig, UnetMethod
+from models.training.discriminators import PlainDiscriminator
+from models.training.losses import PerceptualLoss, least_squares
+from models.training.patches import HalvingDiscriminator
+from models.training.recipe import Game, Schedule
 
 
 class Dscgan(UnetMethod):

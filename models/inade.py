@@ -14,11 +14,11 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from models._blocks.decoder import Decoder, Stage, first_grid, paper_stages, tiny_stages
-from models._blocks.encoders import divergence, remap
-from models._blocks.lookup import PairIndex, nearest_ids
-from models._recipe import TINY_RECIPE, Recipe
 from models.base import Layout, Method, MethodSpec, semantic_planes
+from models.parts.decoder import Decoder, Stage, first_grid, paper_stages, tiny_stages
+from models.parts.encoders import divergence, remap
+from models.parts.lookup import PairIndex, nearest_ids
+from models.training.recipe import TINY_RECIPE, Recipe
 
 _START_SIZE = 256  # length of the vector that fills the first grid
 

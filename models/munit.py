@@ -15,11 +15,12 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from models._blocks.content_and_style import ConvBlock, DomainNetwork, MunitConfig
-from models._blocks.translation import source_photos
-from models._losses import Judgement, least_squares
-from models._recipe import Apart, FanIn, Gain, Game, Schedule, Spread
 from models.base import Layout, Method, MethodSpec
+from models.parts.content_and_style import ConvBlock, DomainNetwork, MunitConfig
+from models.parts.translation import source_photos
+from models.training.initial_weights import Apart, FanIn, Gain, Spread
+from models.training.losses import Judgement, least_squares
+from models.training.recipe import Game, Schedule
 
 OTHER = {"a": "b", "b": "a"}  # domain -> the other
 

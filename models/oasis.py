@@ -15,11 +15,11 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from models._blocks.decoder import BlockChain, Stage, first_grid, per_layout
-from models._blocks.oasis_discriminator import unknown_first
-from models._blocks.spatial import Planes
-from models._oasis_games import OasisRecipe
 from models.base import Layout, Method, MethodSpec
+from models.parts.decoder import BlockChain, Stage, first_grid, per_layout
+from models.parts.spatial import Planes
+from models.training.oasis import OasisRecipe
+from models.training.oasis_discriminator import unknown_first
 
 
 def oasis_stages(width: int, multiples: Sequence[int] = (16, 16, 16, 8, 4, 2, 1)) -> tuple[Stage, ...]:

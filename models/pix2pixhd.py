@@ -16,10 +16,11 @@ from typing import Literal
 import torch
 from torch import Tensor, nn
 
-from models._blocks.spatial import Planes, SpatialNorm
-from models._blocks.spectral import SpectralConv2d, SpectralConvTranspose2d
-from models._recipe import TINY_RECIPE, Recipe, Spread
 from models.base import Layout, Method, MethodSpec, semantic_planes
+from models.parts.spatial import Planes, SpatialNorm
+from models.parts.spectral import SpectralConv2d, SpectralConvTranspose2d
+from models.training.initial_weights import Spread
+from models.training.recipe import TINY_RECIPE, Recipe
 
 
 @dataclass(frozen=True)

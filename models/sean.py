@@ -15,7 +15,8 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from models._blocks.decoder import (
+from models.base import Layout, Method, MethodSpec
+from models.parts.decoder import (
     Decoder,
     NormFactory,
     ResBlock,
@@ -25,10 +26,9 @@ from models._blocks.decoder import (
     per_layout,
     tiny_stages,
 )
-from models._blocks.lookup import RowIndex, nearest_ids
-from models._blocks.spatial import Planes, SpatialNorm
-from models._recipe import TINY_RECIPE, Recipe
-from models.base import Layout, Method, MethodSpec
+from models.parts.lookup import RowIndex, nearest_ids
+from models.parts.spatial import Planes, SpatialNorm
+from models.training.recipe import TINY_RECIPE, Recipe
 
 _MEAN_MOMENTUM = 0.01  # how fast the mean codes follow training
 

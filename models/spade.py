@@ -14,11 +14,11 @@ from typing import Literal
 import torch
 from torch import Tensor, nn
 
-from models._blocks.decoder import Decoder, ResBlock, Stage, first_grid, paper_stages, tiny_stages
-from models._blocks.image_styles import ImageEncoder, VectorMethod, first_features, first_layer
-from models._blocks.spatial import Planes, SpatialNorm
-from models._recipe import TINY_RECIPE, Recipe
 from models.base import MethodSpec
+from models.parts.decoder import Decoder, ResBlock, Stage, first_grid, paper_stages, tiny_stages
+from models.parts.image_styles import ImageEncoder, VectorMethod, first_features, first_layer
+from models.parts.spatial import Planes, SpatialNorm
+from models.training.recipe import TINY_RECIPE, Recipe
 
 
 @dataclass(frozen=True)

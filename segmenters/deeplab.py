@@ -10,8 +10,8 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from segmenters._pixels import Size, in_parts, most_likely, resize_scores, standardised, to_pixels
-from segmenters._weights import load_frozen, read_state
+from segmenters.parts.pixels import Size, in_parts, most_likely, resize_scores, standardised, to_pixels
+from segmenters.parts.weights import load_frozen, read_state
 
 BGR_MEAN = (104.008, 116.669, 122.675)  # 0..255
 DEPTHS, STRIDES, DILATIONS = (3, 4, 23, 3), (1, 2, 1, 1), (1, 1, 2, 4)  # of the four levels of blocks

@@ -10,8 +10,8 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 from torchvision.models.resnet import Bottleneck
 
-from segmenters._pixels import Size, in_parts, most_likely, resize_as_pil, standardised, to_pixels
-from segmenters._weights import load_frozen, read_state
+from segmenters.parts.pixels import Size, in_parts, most_likely, resize_as_pil, standardised, to_pixels
+from segmenters.parts.weights import load_frozen, read_state
 
 NUM_CLASSES = 19
 MEAN = (0.29010095242892997, 0.32808144844279574, 0.28696394422942517)  # of Cityscapes, red, green, blue in 0..1

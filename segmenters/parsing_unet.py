@@ -15,7 +15,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from segmenters._pixels import (
+from segmenters.parts.pixels import (
     Size,
     in_parts,
     most_likely,
@@ -24,7 +24,7 @@ from segmenters._pixels import (
     resize_scores,
     to_pixels,
 )
-from segmenters._weights import load_frozen, read_state
+from segmenters.parts.weights import load_frozen, read_state
 
 WIDTHS = (16, 32, 64, 128, 256)
 MULTIPLE = 16  # of every side, as it is halved four times

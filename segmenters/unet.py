@@ -10,8 +10,8 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from segmenters._pixels import most_likely
-from segmenters._weights import load_frozen, read_state
+from segmenters.parts.pixels import most_likely
+from segmenters.parts.weights import load_frozen, read_state
 
 
 class PaperdollsSegmenter(nn.Module):

@@ -17,7 +17,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 from torchvision.models.resnet import Bottleneck
 
-from segmenters._pixels import (
+from segmenters.parts.pixels import (
     Size,
     in_parts,
     most_likely,
@@ -27,7 +27,7 @@ from segmenters._pixels import (
     standardised,
     to_pixels,
 )
-from segmenters._weights import load_frozen, read_state
+from segmenters.parts.weights import load_frozen, read_state
 
 Channels = Literal["rgb", "bgr"]
 SIZES = (300, 375, 450, 525, 600)  # short sides of the images

@@ -10,21 +10,21 @@ import bench
 import metrics
 import models
 import segmenters
-from bench.catalog import Table, resolve
-from bench.cli import COMMANDS
+from bench.commands.cli import COMMANDS
+from bench.common.catalog import Table, resolve
 from bench.datasets import DATASETS
-from bench.preparation import PREPARATIONS
+from bench.datasets.preparation import PREPARATIONS
 from metrics import METRICS
 from models import METHODS
 from segmenters import SEGMENTERS
 
 TABLES: dict[str, tuple[Table, Path, set[str]]] = {
     "method": (METHODS, Path(models.__file__).parent, {"base"}),
-    "metric": (METRICS, Path(metrics.__file__).parent, {"base", "moments", "protocol"}),
+    "metric": (METRICS, Path(metrics.__file__).parent, {"base", "columns", "protocol", "protocol_sources"}),
     "segmenter": (SEGMENTERS, Path(segmenters.__file__).parent, {"cihp"}),
-    "dataset": (DATASETS, Path(bench.__file__).parent / "datasets", {"base"}),
-    "preparation": (PREPARATIONS, Path(bench.__file__).parent / "preparation", set()),
-    "command": (COMMANDS, Path(bench.__file__).parent / "commands", set()),
+    "dataset": (DATASETS, Path(bench.__file__).parent / "datasets", {"base", "find", "verification"}),
+    "preparation": (PREPARATIONS, Path(bench.__file__).parent / "datasets" / "preparation", set()),
+    "command": (COMMANDS, Path(bench.__file__).parent / "commands", {"cli"}),
 }
 
 

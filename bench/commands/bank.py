@@ -9,12 +9,12 @@ from pathlib import Path
 import rich_click as click
 from rich.progress import Progress, TaskID
 
-from bench.catalog import UserError
-from bench.datasets._find import find_dataset
+from bench.common.errors import UserError
+from bench.common.options import POSITIVE, data_root_option, debug_option
+from bench.common.progress import progress_bar
 from bench.datasets.base import Dataset, Image, Labels
-from bench.options import POSITIVE, data_root_option, debug_option
-from bench.plan import Preset
-from bench.progress import progress_bar
+from bench.datasets.find import find_dataset
+from bench.results.records import Preset
 
 
 @click.command()
@@ -38,9 +38,9 @@ def command(
     data = find_dataset(dataset, data_root)
     if data.evaluation_only:
         raise UserError(f"{dataset} is for evaluation only: gather the photos of {dataset.removesuffix('2')}.")
-    from bench.cells import config_for, default_preset  # torch, only now that there is something to do
-    from bench.checkpoints import write_tensors
-    from models.sims import SIMS, gather
+    from bench.synthesis.sizes import config_for, default_preset
+    from bench.weights.tensors import write_tensors
+    from models.sims.method import SIMS, gather
 
     config = config_for(SIMS, data, preset or default_preset(data.name))
     opened = data.open("train", data_root)

@@ -10,16 +10,13 @@ from typing import Any
 
 import rich_click as click
 
-from bench.catalog import UserError
-from bench.drift import baseline_of, baseline_values, compare, drifted, values_of
-from bench.drift_tables import FACTOR_HELP, markdown, shown
-from bench.files import write_text
-from bench.options import POSITIVE, debug_option, device_option, json_option, names
-from bench.progress import Reporter, progress_bar
-from bench.published import FOLDER as PUBLISHED
-from bench.records import Record
-
-BASELINE = PUBLISHED.parent / "baselines" / "paperdolls.json"
+from bench.common.errors import UserError
+from bench.common.files import write_text
+from bench.common.options import POSITIVE, debug_option, device_option, json_option, names
+from bench.common.places import BASELINE
+from bench.common.progress import Reporter, progress_bar
+from bench.results.drift import FACTOR_HELP, baseline_of, baseline_values, compare, drifted, markdown, shown, values_of
+from bench.results.records import Record
 
 
 @click.command()
@@ -116,8 +113,8 @@ def _read(path: Path, *, needed: bool) -> dict[str, Any]:
 
 
 def _measured(wanted: Mapping[str, Any], out: Path, device: str) -> list[Record]:
-    from bench.cells import Wishes  # torch, only now that there is something to do
-    from bench.measuring import Bench
+    from bench.evaluation.plan import Wishes  # torch, only now that there is something to do
+    from bench.evaluation.session import Bench
 
     wishes = Wishes(
         wanted["methods"],

@@ -8,8 +8,13 @@ from pathlib import Path
 
 import rich_click as click
 
-from bench.catalog import UserError
-from bench.claims import (
+from bench.common.errors import UserError
+from bench.common.lines import aligned
+from bench.common.options import FOLDER, debug_option, json_option, names
+from bench.common.places import MEASURED, MINIATURE
+from bench.results.averages import across_trainings
+from bench.results.records import Record, RecordStore
+from bench.results.tables.claims import (
     Claim,
     Judgement,
     chosen,
@@ -18,13 +23,7 @@ from bench.claims import (
     judge_published,
     read_claims,
 )
-from bench.commands.table import MEASURED
-from bench.lines import aligned
-from bench.options import FOLDER, debug_option, json_option, names
-from bench.records import Record, RecordStore
-from bench.trainings import across_trainings
 
-MINIATURE = MEASURED.parent / "paperdolls" / "records"  # where `bench miniature` puts them
 BUILT_IN = ("paperdolls", "paperdolls2")
 OUTCOMES = ("holds", "fails", "cannot say")
 
@@ -101,7 +100,7 @@ def _judged(
         records = _read(folders or (Path("results/records"), MEASURED))
         judged["measured"] = {claim.id: judge_measured(claim, records) for claim in claims}
     if datasets:
-        trained = across_trainings(_read(folders or (MINIATURE,)))
+        trained = across_trainings(_read(folders or (MINIATURE / "records",)))
         judged["miniature"] = {
             claim.id: judge_miniature(claim, trained, datasets) for claim in claims if claim.miniature
         }

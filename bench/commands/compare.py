@@ -6,9 +6,8 @@ from pathlib import Path
 
 import rich_click as click
 
-from bench.drift import compare, drifted, read_values
-from bench.drift_tables import FACTOR_HELP, shown
-from bench.options import debug_option, json_option
+from bench.common.options import debug_option, json_option
+from bench.results.drift import FACTOR_HELP, compare, drifted, read_values, shown
 
 
 @click.command()

@@ -9,15 +9,15 @@ from typing import TYPE_CHECKING, cast
 
 import rich_click as click
 
-from bench.catalog import UserError
-from bench.datasets._find import find_dataset
+from bench.common.errors import UserError
+from bench.common.lines import aligned
+from bench.common.options import data_root_option, debug_option, json_option
+from bench.common.progress import progress_bar
 from bench.datasets.base import DatasetSpec, Split
-from bench.lines import aligned
-from bench.options import data_root_option, debug_option, json_option
-from bench.progress import progress_bar
+from bench.datasets.find import find_dataset
 
 if TYPE_CHECKING:
-    from bench.confusion import Matrices
+    from bench.evaluation.confusion import Matrices
 
 
 @click.command()
@@ -60,7 +60,7 @@ def command(
     Example: bench confusion parsed/inade/deepfashion --dataset deepfashion --classes cihp
     """
     spec = find_dataset(dataset, data_root) if dataset else None
-    from bench.confusion import Matrices, mean_of_runs, names_beside, scored_names  # torch, only now
+    from bench.evaluation.confusion import Matrices, mean_of_runs, names_beside, scored_names  # torch, only now
 
     if source.suffix == ".npz":
         matrices = Matrices.read(source)
@@ -87,7 +87,7 @@ def command(
 
 
 def _scored(folder: Path, spec: DatasetSpec, split: Split, classes: str, data_root: Path) -> Matrices:
-    from bench.predictions import merging_of, score_folder
+    from bench.evaluation.predictions import merging_of, score_folder
 
     merging = merging_of(classes, spec)
     dataset = spec.open(split, data_root)

@@ -10,14 +10,10 @@ from typing import TYPE_CHECKING, cast
 
 import rich_click as click
 
-from bench.catalog import UserError
-from bench.cli import NamedCommands
-from bench.datasets import DATASETS
-from bench.datasets._find import find_dataset
-from bench.datasets._folders import folder_of
-from bench.datasets.base import Dataset, Split
-from bench.datasets.folder import EXAMPLE
-from bench.options import (
+from bench.commands.cli import NamedCommands
+from bench.common.catalog import choose_protocol
+from bench.common.errors import UserError
+from bench.common.options import (
     POSITIVE,
     data_root_option,
     debug_option,
@@ -27,15 +23,19 @@ from bench.options import (
     out_option,
     weights_root_option,
 )
-from bench.pictures import Photo, grid, paint_condition, save_png
-from bench.plan import choose_protocol
-from bench.preparation import PREPARATIONS
-from bench.progress import Reporter, progress_bar
-from bench.verification import Finding, Report, inspections, summed_up
-from bench.workers import done_ahead
+from bench.common.progress import Reporter, progress_bar
+from bench.common.workers import done_ahead
+from bench.datasets import DATASETS
+from bench.datasets.base import Dataset, Split
+from bench.datasets.find import find_dataset
+from bench.datasets.folder import EXAMPLE
+from bench.datasets.parts.folders import folder_of
+from bench.datasets.preparation import PREPARATIONS
+from bench.datasets.verification import Finding, Report, inspections, summed_up
+from bench.synthesis.grids import Photo, grid, paint_condition, save_png
 
 if TYPE_CHECKING:
-    from metrics.moments import Gaussian
+    from metrics.parts.moments import Gaussian
 
 split_option = click.option(
     "--split", type=click.Choice(["train", "val"]), default="val", show_default=True, help="Which items."
@@ -202,11 +202,13 @@ def reference(
 
     Example: bench data reference deepfashion --export deepfashion.npz
     """
-    from bench.cells import default_protocol, is_built_in  # torch, only now that there is something to do
-    from bench.devices import choose_device
-    from bench.moment_files import read_moments, write_moments
-    from bench.reference import choose_photos, import_moments
-    from bench.setting import CellSetting, FeatureNetworks
+    from bench.evaluation.moment_files import read_moments, write_moments
+    from bench.evaluation.networks import FeatureNetworks
+    from bench.evaluation.photos import choose_photos, import_moments
+    from bench.evaluation.plan import default_protocol
+    from bench.evaluation.setting import CellSetting
+    from bench.synthesis.devices import choose_device
+    from bench.synthesis.sizes import is_built_in
 
     spec = find_dataset(name, data_root)
     choices = choose_protocol(protocol or default_protocol(spec.name), settings)

@@ -8,11 +8,11 @@ from pathlib import Path
 
 import rich_click as click
 
-from bench.catalog import UserError
-from bench.checkup import Places, check_machine, check_run
-from bench.lines import aligned
-from bench.options import data_root_option, debug_option, device_option, json_option, names, weights_root_option
-from bench.plan import Preset
+from bench.common.errors import UserError
+from bench.common.lines import aligned
+from bench.common.options import data_root_option, debug_option, device_option, json_option, names, weights_root_option
+from bench.evaluation.doctor import Places, check_machine, check_run
+from bench.results.records import Preset
 
 
 @click.command()

@@ -6,10 +6,10 @@ from pathlib import Path
 
 import rich_click as click
 
-from bench.files import write_text
-from bench.frames import lines_of, read_records
-from bench.lines import as_csv
-from bench.options import FOLDER, debug_option
+from bench.common.files import write_text
+from bench.common.lines import as_csv
+from bench.common.options import FOLDER, debug_option
+from bench.results.frames import lines_of, read_records
 
 
 @click.command()

@@ -7,9 +7,10 @@ from collections.abc import Callable, Mapping
 
 import rich_click as click
 
-from bench import catalog, published
-from bench.options import debug_option, json_option
-from bench.weight_files import WEIGHT_FILES, default_root
+from bench.common import catalog
+from bench.common.options import debug_option, json_option
+from bench.results.tables import published
+from bench.weights.known import WEIGHT_FILES, default_root
 
 Lines = Mapping[str, str]  # name -> one line
 

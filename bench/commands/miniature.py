@@ -9,24 +9,25 @@ from typing import TYPE_CHECKING
 
 import rich_click as click
 
-from bench.catalog import UserError, check_name, methods
-from bench.files import write_text
-from bench.grid import Grid
-from bench.latex import latex
-from bench.options import POSITIVE, available_cpus, debug_option, device_option, names, out_option
-from bench.plan import choose_protocol
-from bench.progress import progress_bar
-from bench.published import published_table, table_files
-from bench.records import Record, RecordStore
-from bench.rendering import markdown, text
-from bench.report.columns import columns_of
-from bench.report.sheets import title_of
-from bench.tables import REFERENCES, free_csv, free_table
-from bench.trainings import across_trainings
+from bench.common.catalog import check_name, choose_protocol, methods
+from bench.common.errors import UserError
+from bench.common.files import write_text
+from bench.common.options import POSITIVE, available_cpus, debug_option, device_option, names, out_option
+from bench.common.progress import progress_bar
+from bench.results.averages import across_trainings
+from bench.results.records import Record, RecordStore
+from bench.results.report.sheets import title_of
+from bench.results.tables.columns import columns_of
+from bench.results.tables.entries import REFERENCES
+from bench.results.tables.grid import Grid
+from bench.results.tables.latex import latex
+from bench.results.tables.published import published_table, table_files
+from bench.results.tables.run_table import free_csv, free_table
+from bench.results.tables.writers import markdown, text
 
 if TYPE_CHECKING:
-    from bench.miniature import Study
-    from bench.training import Precision
+    from bench.training.miniature import Study
+    from bench.training.trainer import Precision
 
 
 @click.command()
@@ -75,7 +76,7 @@ def command(
     choose_protocol(protocol, ())
     failures: list[str] = []
     if not tables_only:
-        from bench.miniature import Study  # torch, only now that there is something to do
+        from bench.training.miniature import Study  # torch, only now that there is something to do
 
         study = Study(out, steps, batch_size, precision, device, datasets, protocol)
         failures = _run(study, wanted, trainings, jobs)
@@ -91,7 +92,7 @@ def command(
 
 def _run(study: Study, wanted: Sequence[str], trainings: int, processes: int) -> list[str]:
     """Work on all jobs, under a progress bar with ETA; return what went wrong."""
-    from bench.miniature import jobs_of, run_jobs, training_items
+    from bench.training.miniature import jobs_of, run_jobs, training_items
 
     jobs = jobs_of(wanted, trainings)
     failures, finished = [], []

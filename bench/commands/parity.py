@@ -11,9 +11,9 @@ from typing import TYPE_CHECKING
 
 import rich_click as click
 
-from bench.catalog import UserError
-from bench.options import FOLDER, debug_option, json_option
-from bench.progress import progress_bar
+from bench.common.errors import UserError
+from bench.common.options import FOLDER, debug_option, json_option
+from bench.common.progress import progress_bar
 
 if TYPE_CHECKING:
     from bench.parity.verdict import Status, Verdict

@@ -14,16 +14,14 @@ from rich.box import SIMPLE
 from rich.console import Console
 from rich.table import Table
 
-from bench.catalog import methods, resolve
-from bench.devices import choose_device
-from bench.evaluation import device_name
-from bench.files import check_writable
-from bench.lines import Rows, as_csv
-from bench.options import POSITIVE, debug_option, device_option, json_option, names, out_option
-from bench.plan import Preset
-from bench.profiling import CostPlan, measure, plan_costs
-from bench.progress import progress_bar
-from bench.records import Record, RecordStore
+from bench.common.catalog import methods, resolve
+from bench.common.files import check_writable
+from bench.common.lines import Rows, as_csv
+from bench.common.options import POSITIVE, debug_option, device_option, json_option, names, out_option
+from bench.common.progress import progress_bar
+from bench.evaluation.costs import CostPlan, measure, plan_costs
+from bench.results.records import Preset, Record, RecordStore
+from bench.synthesis.devices import choose_device, device_name
 from metrics.complexity import energy_counter
 from models.base import MethodSpec
 

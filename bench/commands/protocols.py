@@ -7,10 +7,10 @@ from collections.abc import Mapping, Sequence
 
 import rich_click as click
 
-from bench.catalog import UserError
-from bench.lines import aligned
-from bench.options import debug_option, json_option
-from bench.plan import choose_protocol
+from bench.common.catalog import choose_protocol
+from bench.common.errors import UserError
+from bench.common.lines import aligned
+from bench.common.options import debug_option, json_option
 from metrics.protocol import PROTOCOLS, explain
 
 

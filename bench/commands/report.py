@@ -6,10 +6,9 @@ from pathlib import Path
 
 import rich_click as click
 
-from bench.catalog import UserError
-from bench.commands.table import MEASURED
-from bench.files import write_text
-from bench.options import (
+from bench.common.errors import UserError
+from bench.common.files import write_text
+from bench.common.options import (
     FOLDER,
     POSITIVE,
     data_root_option,
@@ -18,9 +17,10 @@ from bench.options import (
     seed_option,
     weights_root_option,
 )
-from bench.records import Record, RecordStore
-from bench.report.page import page
-from bench.report.pictures import Gallery, files_of
+from bench.common.places import MEASURED
+from bench.results.records import Record, RecordStore
+from bench.results.report.page import page
+from bench.results.report.pictures import Gallery, files_of
 
 FOLDERS = (Path("results/records"), MEASURED)
 
@@ -81,14 +81,14 @@ def command(
         raise UserError("Name the file to write, -o report.html, or a folder for the charts alone: --plots DIR.")
     records = read_records(folders)
     if plots is not None:
-        from bench.report.plots import write_plots  # loads matplotlib
+        from bench.results.report.plots import write_plots  # loads matplotlib
 
         for path in write_plots(records, plots):
             click.echo(path)
     if output is not None:
         gallery = files_of(folder) if folder else Gallery()
         if samples is not None:
-            from bench.report.drawing import draw_gallery  # loads torch
+            from bench.synthesis.gallery import draw_gallery  # loads torch
 
             gallery = draw_gallery(records, samples, gallery, weights_root, data_root, seed, device)
         write_text(output, page(records, title, gallery))

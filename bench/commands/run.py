@@ -11,23 +11,23 @@ from typing import Any
 import rich_click as click
 from torch import Tensor
 
-from bench.cells import CellPlan, Wishes, plan_cells
-from bench.devices import choose_device
-from bench.evaluation import Evaluation
-from bench.files import check_writable, write_text
-from bench.grid import Column
-from bench.latex import latex
-from bench.options import POSITIVE, assignments, common_options, names, weights_root_option
-from bench.pictures import save_png
-from bench.plan import Preset, content_key
-from bench.progress import Reporter, progress_bar
-from bench.records import Record, RecordStore
-from bench.rendering import text
-from bench.runner import SaveImages
-from bench.setting import FeatureNetworks
-from bench.shards import ShardStore
-from bench.tables import free_csv, free_table
+from bench.common.files import check_writable, write_text
+from bench.common.keys import content_key
+from bench.common.options import POSITIVE, assignments, common_options, names, weights_root_option
+from bench.common.progress import Reporter, progress_bar
+from bench.evaluation.measure import Evaluation
+from bench.evaluation.networks import FeatureNetworks
+from bench.evaluation.one_pass import SaveImages
+from bench.evaluation.plan import CellPlan, Wishes, plan_cells
+from bench.evaluation.shards import ShardStore
+from bench.results.records import Preset, Record, RecordStore
+from bench.results.tables.latex import latex
+from bench.results.tables.run_table import free_csv, free_table
+from bench.results.tables.writers import text
+from bench.synthesis.devices import choose_device
+from bench.synthesis.grids import save_png
 from metrics.base import MetricSpec
+from metrics.columns import Column
 
 
 def columns_of(specs: Sequence[MetricSpec]) -> list[Column]:

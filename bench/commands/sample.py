@@ -10,15 +10,9 @@ from typing import Any
 import rich_click as click
 import torch
 
-from bench.borrowed_styles import check_reader
-from bench.catalog import UserError, methods, resolve
-from bench.cells import config_for, default_preset
-from bench.datasets._find import find_dataset
-from bench.datasets.base import Dataset
-from bench.devices import choose_device
-from bench.images import to_photos
-from bench.method_weights import MethodWeights, build_method, find_method_weights
-from bench.options import (
+from bench.common.catalog import methods, resolve
+from bench.common.errors import UserError
+from bench.common.options import (
     POSITIVE,
     assignments,
     data_root_option,
@@ -28,11 +22,28 @@ from bench.options import (
     seed_option,
     weights_root_option,
 )
-from bench.pictures import Photo, captioned, grid, save_gif, save_png
-from bench.plan import Preset
-from bench.progress import progress_bar
-from bench.sample_kinds import STYLES_OF, Edited, Kind, Mixed, Morphed, Sampled, check_index, parse_loans, parse_pair
-from bench.sampling import parse_part, parse_region
+from bench.common.progress import progress_bar
+from bench.datasets.base import Dataset
+from bench.datasets.find import find_dataset
+from bench.results.records import Preset
+from bench.synthesis.devices import choose_device
+from bench.synthesis.grids import Photo, captioned, grid, save_gif, save_png
+from bench.synthesis.images import to_photos
+from bench.synthesis.methods import MethodWeights, build_method, find_method_weights
+from bench.synthesis.regions import parse_part, parse_region
+from bench.synthesis.sample_kinds import (
+    STYLES_OF,
+    Edited,
+    Kind,
+    Mixed,
+    Morphed,
+    Sampled,
+    check_index,
+    parse_loans,
+    parse_pair,
+)
+from bench.synthesis.sizes import config_for, default_preset
+from bench.synthesis.styles import check_reader
 from models.base import MethodSpec, Scope
 
 ENDINGS = (".png", ".gif")

@@ -11,17 +11,16 @@ from typing import cast
 
 import rich_click as click
 
-from bench.catalog import UserError
-from bench.files import write_text
-from bench.options import FOLDER, debug_option, json_option
-from bench.paper_tables import PaperTable, Values
-from bench.published import FOLDER as PUBLISHED
-from bench.published import published_table, table_files
-from bench.records import RecordStore
-from bench.rendering import FORMATS, text
+from bench.common.errors import UserError
+from bench.common.files import write_text
+from bench.common.options import FOLDER, debug_option, json_option
+from bench.common.places import MEASURED
+from bench.results.records import RecordStore
+from bench.results.tables.paper_table import PaperTable, Values
+from bench.results.tables.published import published_table, table_files
+from bench.results.tables.writers import FORMATS, text
 
 SUFFIXES = {"csv": ".csv", **{name: suffix for name, (suffix, _) in FORMATS.items()}}
-MEASURED = PUBLISHED.parent / "measured"  # records that belong to the suite
 NAMES = ["text", "csv", "latex", "markdown", "html"]
 
 

@@ -2,32 +2,19 @@
 
 from __future__ import annotations
 
-import json
-import platform
-import shlex
 import time
-from collections.abc import Mapping, Sequence
-from dataclasses import replace
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 import rich_click as click
-import torch
 from click import get_current_context
 from click.core import ParameterSource
 
-from bench.catalog import UserError, resolve
-from bench.cells import Wishes, config_for, default_preset, size_of
-from bench.checkpoints import load_into, read_weights, write_weights
-from bench.datasets._find import find_dataset
-from bench.datasets.base import Dataset
-from bench.devices import choose_device
-from bench.distributed import joined
-from bench.files import sha256_of, write_text
-from bench.measuring import Bench
-from bench.method_weights import find_bank, open_bank
-from bench.monitoring import Watch, quality_metrics
-from bench.options import (
+from bench.common.catalog import resolve
+from bench.common.errors import UserError
+from bench.common.files import sha256_of
+from bench.common.options import (
     FOLDER,
     POSITIVE,
     data_root_option,
@@ -38,58 +25,23 @@ from bench.options import (
     seed_option,
     weights_root_option,
 )
-from bench.plan import Preset
-from bench.progress import Reporter, progress_bar
-from bench.run_folders import differences, read_options, read_run
-from bench.training import Precision, Trainer, TrainingOptions
-from bench.weight_files import verified
+from bench.common.progress import Reporter, progress_bar
+from bench.datasets.base import Dataset
+from bench.datasets.find import find_dataset
+from bench.evaluation.plan import Wishes
+from bench.evaluation.session import Bench
+from bench.results.records import Preset
+from bench.synthesis.devices import choose_device
+from bench.synthesis.sizes import config_for, default_preset, size_of
+from bench.training.distributed import joined
+from bench.training.run_folder import read_options
+from bench.training.start import _opened_bank, changed, choose_recipe, export, load_perceptual, refuse_other_run
+from bench.training.trainer import Precision, Trainer, TrainingOptions
+from bench.training.watch import Watch, quality_metrics
 from models import METHODS
-from models._losses import Vgg19
-from models._recipe import Recipe, Schedule
 from models.base import MethodSpec
 
 _PER_RUN = ("words", "rerun", "out", "resume")  # not part of what is repeated
-
-
-def choose_recipe(spec: MethodSpec[Any], dataset: str, preset: Preset) -> Schedule:
-    """Find how a method is trained on a data set."""
-    if spec.tiny_recipe is None:
-        raise UserError(f"{spec.title} cannot be trained here.{f' {spec.note}' if spec.note else ''}")
-    known = dataset if dataset in spec.configs else "ade20k"  # whose networks draw a folder of the user's
-    recipe: Schedule = spec.tiny_recipe if preset == "tiny" else spec.recipes.get(known, Recipe())
-    return recipe
-
-
-def load_perceptual(recipe: Schedule, root: Path, *, wanted: bool) -> Vgg19 | None:
-    """Load VGG19 for the perceptual loss, where the recipe has one and the user has not turned it off."""
-    if not recipe.perceptual or not wanted:
-        return None
-    network = recipe.perceptual_network()
-    path, _ = verified("vgg19", root)
-    state = {key: value for key, value in read_weights(path).items() if key in network.state_dict()}
-    load_into(network, state, path)
-    return network
-
-
-def export(trainer: Trainer, seconds: float, words: Sequence[str]) -> Path:
-    """Write the finished weights and beside them the record of how they came to be."""
-    folder = trainer.options.folder
-    path = folder / "weights.safetensors"
-    command = shlex.join(["bench", *words])
-    write_weights(path, trainer.result, {"made by": command})
-    record = {
-        **trainer.description(),
-        "command": command,
-        "steps": trainer.step,
-        "seconds": round(seconds, 1),
-        "threads": torch.get_num_threads(),
-        "device": str(trainer.options.device),
-        "machine": platform.processor() or platform.machine(),
-        "torch": torch.__version__,
-        "sha256": sha256_of(path),
-    }
-    write_text(folder / "weights.json", json.dumps(record, indent=2, sort_keys=True) + "\n")
-    return path
 
 
 @click.command()
@@ -169,24 +121,6 @@ def storable(options: Mapping[str, Any]) -> dict[str, Any]:
     return {key: str(value) if isinstance(value, Path) else value for key, value in kept.items()}
 
 
-def refuse_other_run(trainer: Trainer, folder: Path) -> None:
-    """Refuse to repeat a run that would not be the same."""
-    if changed := differences(trainer.description(), read_run(folder)[0]):
-        raise UserError(
-            f"{folder} cannot be repeated exactly: {', '.join(changed)} changed since. Get the same data, version and "
-            "options again, or start a new run with --method."
-        )
-
-
-def changed(recipe: Schedule, chosen: Mapping[str, int | None]) -> Schedule:
-    """Change a recipe where the user did."""
-    given: dict[str, Any] = {key: value for key, value in chosen.items() if value is not None}
-    recipe = replace(recipe, **given)
-    if recipe.epochs + recipe.decay_epochs == 0:
-        raise UserError("There is nothing to train: give at least one of --epochs and --decay-epochs.")
-    return recipe
-
-
 def train(
     words: list[str],
     rerun: Path | None,
@@ -260,13 +194,6 @@ def train(
         seconds = _train(trainer, watch, f"{spec.title} on {dataset}")
         if ranks.leads:
             click.echo(export(trainer, seconds, words))
-
-
-def _opened_bank(spec: MethodSpec[Any], method: Any, dataset: str, folder: Path) -> Path | None:  # noqa: ANN401
-    bank = find_bank(spec, dataset, folder) if spec.has_bank else None
-    if bank is not None:
-        open_bank(method, bank)
-    return bank
 
 
 def _train(trainer: Trainer, watch: Watch, title: str) -> float:

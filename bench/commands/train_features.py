@@ -7,7 +7,7 @@ from pathlib import Path
 
 import rich_click as click
 
-from bench.options import FOLDER, POSITIVE, debug_option, seed_option
+from bench.common.options import FOLDER, POSITIVE, debug_option, seed_option
 
 
 @click.command()
@@ -23,7 +23,7 @@ def command(seed: int, steps: int, items: int, out: Path | None) -> None:
     """
     import torch
 
-    from bench.features import WEIGHTS, train_features
+    from bench.training.paperdolls_networks import WEIGHTS, train_features
 
     torch.set_num_threads(1)  # so that the same seed gives the same weights on every machine of a kind
     click.echo(json.dumps(train_features(seed, steps, items, out or WEIGHTS), indent=2))

@@ -10,10 +10,8 @@ from typing import TYPE_CHECKING, Any
 import rich_click as click
 from click.core import ParameterSource
 
-from bench.catalog import UserError
-from bench.datasets._find import find_dataset
-from bench.datasets.base import Dataset
-from bench.options import (
+from bench.common.errors import UserError
+from bench.common.options import (
     FOLDER,
     POSITIVE,
     data_root_option,
@@ -23,10 +21,12 @@ from bench.options import (
     seed_option,
     weights_root_option,
 )
-from bench.progress import progress_bar
+from bench.common.progress import progress_bar
+from bench.datasets.base import Dataset
+from bench.datasets.find import find_dataset
 
 if TYPE_CHECKING:
-    from bench.segmenter_training import SegmenterTraining
+    from bench.training.segmenter import SegmenterTraining
 
 EPOCHS = 20  # ours: the recipe of the face parser names no end
 STEPS, ITEMS = 1200, 6000  # on paperdolls
@@ -94,8 +94,8 @@ def command(
         return
     if steps and epochs:
         raise UserError("Give the length by --steps or by --epochs, not by both.")
-    from bench.devices import choose_device
-    from bench.segmenter_training import SegmenterRecipe, SegmenterTraining
+    from bench.synthesis.devices import choose_device
+    from bench.training.segmenter import SegmenterRecipe, SegmenterTraining
 
     training = SegmenterTraining(
         spec.open("train", data_root),
@@ -129,7 +129,7 @@ def _run(training: SegmenterTraining, steps: int, held_out: Dataset, command_lin
 def _train_paperdolls(seed: int, steps: int, items: int, out: Path | None) -> None:
     import torch
 
-    from bench.features import WEIGHTS, train_segmenter
+    from bench.training.paperdolls_networks import WEIGHTS, train_segmenter
 
     torch.set_num_threads(1)  # so that the same seed gives the same weights on every machine of a kind
     click.echo(json.dumps(train_segmenter(seed, steps, items, out or WEIGHTS), indent=2))

@@ -10,14 +10,17 @@ from pathlib import Path
 import rich_click as click
 from rich.progress import Progress, TaskID
 
-from bench import published
-from bench.catalog import UserError, check_name
-from bench.files import sha256_of
-from bench.lines import aligned
-from bench.options import debug_option, json_option, weights_root_option
-from bench.progress import progress_bar
-from bench.trust import expected_hash
-from bench.weight_files import KINDS, SHIPPED, WEIGHT_FILES, Fetched, WeightFile, fetch, method_folder, size_text
+from bench.common.catalog import check_name
+from bench.common.errors import UserError
+from bench.common.files import sha256_of
+from bench.common.lines import aligned
+from bench.common.options import debug_option, json_option, weights_root_option
+from bench.common.places import SHIPPED_WEIGHTS
+from bench.common.progress import progress_bar
+from bench.results.tables import published
+from bench.weights.fetch import Fetched, fetch
+from bench.weights.known import KINDS, WEIGHT_FILES, WeightFile, method_folder, size_text
+from bench.weights.trust import expected_hash
 from models import METHODS
 
 TO_TRAIN = """
@@ -279,7 +282,7 @@ def verify_files(weights_root: Path, as_json: bool) -> None:
 def _on_disk(root: Path) -> dict[Path, str | None]:
     """Find all weight files, each with the hash that its publisher gave it."""
     named = {weights.path(root): weights.sha256 for weights in WEIGHT_FILES.values()}
-    shipped = sorted(SHIPPED.rglob("*.safetensors"))
+    shipped = sorted(SHIPPED_WEIGHTS.rglob("*.safetensors"))
     notes = {".json", ".sha256", ".part", ".version"}
     own = sorted(path for path in root.rglob("*") if path.suffix not in notes and root / "images" not in path.parents)
     return {path: sha256 for path, sha256 in {**dict.fromkeys([*shipped, *own]), **named}.items() if path.is_file()}

@@ -9,11 +9,11 @@ from __future__ import annotations
 from dataclasses import replace
 from pathlib import Path
 
-from bench.catalog import UserError
-from bench.datasets._classes import class_table, colours_of, names_of
-from bench.datasets._folders import FolderDataset, Places, choose_places, folder_of, pair, whole_folder
-from bench.datasets._reading import Files
+from bench.common.errors import UserError
 from bench.datasets.base import DatasetSpec, Split
+from bench.datasets.parts.classes import class_table, colours_of, names_of
+from bench.datasets.parts.folders import FolderDataset, Places, choose_places, folder_of, pair, whole_folder
+from bench.datasets.parts.reading import Files
 
 FOLDER_OF: dict[Split, str] = {"train": "training", "val": "validation"}
 PREFIX_OF: dict[Split, str] = {"train": "ADE_train_", "val": "ADE_val_"}

@@ -9,9 +9,10 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from bench.catalog import UserError
-from bench.datasets._classes import class_table, colours_of, names_of
-from bench.datasets._folders import (
+from bench.common.errors import UserError
+from bench.datasets.base import DatasetSpec, Split
+from bench.datasets.parts.classes import class_table, colours_of, names_of
+from bench.datasets.parts.folders import (
     FolderDataset,
     Listing,
     Naming,
@@ -22,8 +23,7 @@ from bench.datasets._folders import (
     pair,
     whole_folder,
 )
-from bench.datasets._reading import Files
-from bench.datasets.base import DatasetSpec, Split
+from bench.datasets.parts.reading import Files
 
 FOLDER_OF: dict[Split, str] = {"train": "train", "val": "test"}
 PHOTOS = "CelebA-HQ-img"

@@ -7,10 +7,19 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from bench.catalog import UserError
-from bench.datasets._cityscapes_ids import CLASS_NAMES, PALETTE, SCORED_AS
-from bench.datasets._folders import FolderDataset, Listing, Naming, Places, choose_places, listed, matched, whole_folder
+from bench.common.errors import UserError
 from bench.datasets.base import DatasetSpec, Split
+from bench.datasets.parts.cityscapes_ids import CLASS_NAMES, PALETTE, SCORED_AS
+from bench.datasets.parts.folders import (
+    FolderDataset,
+    Listing,
+    Naming,
+    Places,
+    choose_places,
+    listed,
+    matched,
+    whole_folder,
+)
 
 
 def open_cityscapes(split: Split, root: Path | None = None) -> FolderDataset:

@@ -8,10 +8,10 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from bench.catalog import UserError
-from bench.datasets._classes import class_table, names_of, spread_colours
-from bench.datasets._folders import FolderDataset, Listing, Places, choose_places, listed, matched, whole_folder
+from bench.common.errors import UserError
 from bench.datasets.base import Colour, DatasetSpec, Split
+from bench.datasets.parts.classes import class_table, names_of, spread_colours
+from bench.datasets.parts.folders import FolderDataset, Listing, Places, choose_places, listed, matched, whole_folder
 
 _OWN_COLOURS: dict[str, Colour] = {  # SPADE's, for what fills most of a landscape
     "sea": (54, 62, 167),

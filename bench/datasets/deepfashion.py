@@ -1,15 +1,16 @@
 """DeepFashion as GroupDNet packaged it (eight classes, 256x256), and INADE's two-person composites of its test split.
 
 Folders in INADE's layout ({train,test}_{img,label,inst}) or in SMIS's ({train,test} and cihp_{train,test}_mask).
-The recipe of the composites is not published; `bench.preparation.deepfashion2` states ours.
+The recipe of the composites is not published; `bench.datasets.preparation.deepfashion2` states ours.
 """
 
 from __future__ import annotations
 
 from pathlib import Path
 
-from bench.catalog import UserError
-from bench.datasets._folders import (
+from bench.common.errors import UserError
+from bench.datasets.base import PERSON_PALETTE, DatasetSpec, Split
+from bench.datasets.parts.folders import (
     FolderDataset,
     Places,
     check_finished,
@@ -18,8 +19,7 @@ from bench.datasets._folders import (
     pair,
     whole_folder,
 )
-from bench.datasets._reading import Files
-from bench.datasets.base import PERSON_PALETTE, DatasetSpec, Split
+from bench.datasets.parts.reading import Files
 
 CLASS_NAMES = ("background", "hair", "face", "top clothes", "bottom clothes", "skin", "shoes", "socks")
 SIZE = (256, 256)

@@ -8,9 +8,9 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from bench.datasets._folders import FolderDataset, Places, choose_places, pair, whole_folder
 from bench.datasets.base import DatasetSpec, Split
 from bench.datasets.coco_stuff import NAMES, PALETTE, SCORED_AS
+from bench.datasets.parts.folders import FolderDataset, Places, choose_places, pair, whole_folder
 
 
 def open_flickr_landscapes(split: Split, root: Path | None = None) -> FolderDataset:

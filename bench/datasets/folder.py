@@ -8,11 +8,12 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from bench.catalog import UserError, check_name, resolve
+from bench.common.catalog import check_name, resolve
+from bench.common.errors import UserError
 from bench.datasets import DATASETS
-from bench.datasets._classes import spread_colours
-from bench.datasets._folders import FolderDataset, Places, choose_places, folder_of, pair
 from bench.datasets.base import Colour, Dataset, DatasetSpec, Split
+from bench.datasets.parts.classes import spread_colours
+from bench.datasets.parts.folders import FolderDataset, Places, choose_places, folder_of, pair
 
 if sys.version_info >= (3, 11):
     import tomllib

@@ -13,11 +13,11 @@ from pathlib import Path
 
 import numpy as np
 
-from bench.catalog import UserError
-from bench.datasets._fingerprints import fingerprint_of
-from bench.datasets._folders import listed, natural, whole_folder
-from bench.datasets._reading import Size, read_image
+from bench.common.errors import UserError
 from bench.datasets.base import Dataset, DatasetSpec, Item, Split
+from bench.datasets.parts.fingerprints import fingerprint_of
+from bench.datasets.parts.folders import listed, natural, whole_folder
+from bench.datasets.parts.reading import Size, read_image
 
 FOLDER_OF: dict[Split, str] = {"train": "train", "val": "test"}
 

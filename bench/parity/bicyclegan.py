@@ -12,12 +12,12 @@ from bench.parity.comparison import Comparison, compare
 from bench.parity.golden import Golden
 from bench.parity.options import GoldenError, Json
 from bench.parity.steps import expected_losses, gradient_norm, is_compared, loss_comparisons
-from models._blocks.colours import Colour, colour_planes
-from models._blocks.patches import HalvingDiscriminator
-from models._blocks.unet import UnetConfig, UnetGenerator
-from models._losses import Judgement
 from models.base import Layout
 from models.bicyclegan import BicycleGan, BicycleGanConfig, BicycleGanEncoder, BicycleGanObjective, BicycleGanRecipe
+from models.parts.colours import Colour, colour_planes
+from models.parts.unet import UnetConfig, UnetGenerator
+from models.training.losses import Judgement
+from models.training.patches import HalvingDiscriminator
 
 _SIZES = {"128": 7, "256": 8}  # of the authors' network names -> levels of the U-Net; D has five layers less
 _TOLERANCE = {"iteration_0": 1e-5, "iteration_1": 1e-4}  # of the losses

@@ -5,10 +5,10 @@ from __future__ import annotations
 from bench.parity.comparison import Comparison, compare
 from bench.parity.golden import Golden
 from bench.parity.spade import classes_of, drawn, edges_of, layout_of, size_of
-from models._blocks.decoder import paper_stages
-from models._blocks.image_styles import ImageEncoder, SpadeEncoder
 from models.base import semantic_planes
 from models.ccfpse import CcfpseConfig, CcfpseGenerator
+from models.parts.decoder import paper_stages
+from models.parts.image_styles import ImageEncoder, SpadeEncoder
 
 
 def ccfpse_config(golden: Golden) -> CcfpseConfig:

@@ -7,8 +7,8 @@ from bench.parity.golden import Golden
 from bench.parity.options import GoldenError
 from bench.parity.spade import classes_of, drawn, edges_of, layout_of, norm_of, size_of, stages_of
 from bench.parity.steps import spade_family_steps
-from models._recipe import Recipe
 from models.clade import Clade, CladeConfig, CladeGenerator
+from models.training.recipe import Recipe
 
 
 def clade_config(golden: Golden) -> CladeConfig:

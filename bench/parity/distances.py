@@ -16,7 +16,7 @@ from bench.parity.options import Config, GoldenError, Json
 from metrics.fid import frechet_distance
 from metrics.inception_score import part_scores, part_sums, split_of
 from metrics.kid import draw_subsets, kernel_distance, within
-from metrics.moments import Moments
+from metrics.parts.moments import Moments
 
 Sets = Mapping[str, tuple[Tensor, Tensor]]
 _EXACT = 1e-9  # of an exact value

@@ -10,10 +10,10 @@ from bench.parity.comparison import Comparison, compare
 from bench.parity.golden import Golden
 from bench.parity.options import Config, GoldenError
 from bench.parity.spade import drawn
-from models._blocks.patches import HalvingDiscriminator
-from models._losses import Judgement, least_squares
 from models.base import Layout, semantic_planes
 from models.dscgan import DscganHdConfig, DscganHdGenerator, diversity_regulariser
+from models.training.losses import Judgement, least_squares
+from models.training.patches import HalvingDiscriminator
 
 
 def generator(golden: Golden) -> list[Comparison]:

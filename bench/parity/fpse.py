@@ -8,8 +8,8 @@ from bench.parity.comparison import Comparison, compare
 from bench.parity.golden import Golden
 from bench.parity.options import GoldenError
 from bench.parity.spade import classes_of, edges_of, layout_of
-from models._blocks.fpse import FpseDiscriminator
 from models.base import semantic_planes
+from models.training.fpse import FpseDiscriminator
 
 
 def discriminator(golden: Golden) -> list[Comparison]:

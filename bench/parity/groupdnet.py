@@ -10,17 +10,17 @@ from bench.parity.golden import Golden
 from bench.parity.options import GoldenError
 from bench.parity.spade import discriminator_width, drawn, label_planes, layout_of, norm_of, size_of
 from bench.parity.steps import Replay, expected_losses, loss_comparisons
-from models._blocks.class_maps import ClassEncoder, split_by_class
-from models._blocks.decoder import Stage, paper_stages
-from models._recipe import Recipe
 from models.base import semantic_planes
-from models.groupdnet import (
+from models.groupdnet.class_maps import ClassEncoder, split_by_class
+from models.groupdnet.method import (
     GROUPDNET,
     GroupDNet,
     GroupDNetConfig,
     GroupDNetEncoder,
     GroupDNetGenerator,
 )
+from models.parts.decoder import Stage, paper_stages
+from models.training.recipe import Recipe
 
 _DATASETS = {8: "deepfashion", 19: "celebamask-hq", 35: "cityscapes", 151: "ade20k"}  # by label channels
 

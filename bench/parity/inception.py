@@ -11,7 +11,7 @@ from torch import Tensor, nn
 from bench.parity.comparison import Comparison, compare
 from bench.parity.golden import Golden
 from bench.parity.options import GoldenError
-from metrics._inception import FIDInception, Inception, TorchvisionInception
+from metrics.networks.inception import FIDInception, Inception, TorchvisionInception
 from metrics.protocol import FidMode
 
 _TOLERANCE = 2e-5

@@ -10,12 +10,12 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
-from bench.datasets._cityscapes_ids import train_ids
+from bench.datasets.parts.cityscapes_ids import train_ids
+from bench.datasets.preparation._maps import renumbered
+from bench.datasets.preparation.celebamask_hq import PARTS, merge
 from bench.parity.comparison import Comparison, compare
 from bench.parity.golden import Golden
 from bench.parity.options import GoldenError
-from bench.preparation._maps import renumbered
-from bench.preparation.celebamask_hq import PARTS, merge
 
 Change = Callable[[NDArray[np.integer]], NDArray[np.uint8]]
 _SIDE = 4096  # pixels; a larger image is a mistake in the file

@@ -6,8 +6,8 @@ from bench.parity.comparison import Comparison, compare
 from bench.parity.golden import Golden
 from bench.parity.options import GoldenError
 from bench.parity.spade import drawn, layout_of, size_of
-from models._blocks.oasis_discriminator import OasisDiscriminator, segmented_as_fake, segmented_as_real
 from models.oasis import OasisConfig, OasisGenerator, oasis_stages
+from models.training.oasis_discriminator import OasisDiscriminator, segmented_as_fake, segmented_as_real
 
 
 def planes_of(golden: Golden) -> int:

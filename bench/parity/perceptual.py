@@ -12,9 +12,9 @@ from torch import Tensor, nn
 from bench.parity.comparison import Comparison, compare
 from bench.parity.golden import Golden
 from bench.parity.options import GoldenError
-from metrics._alexnet import AlexNet
-from metrics._perceptual import distance_map, squared_distance
 from metrics.base import Samples
+from metrics.networks.alexnet import AlexNet
+from metrics.networks.perceptual import distance_map, squared_distance
 from metrics.protocol import PROTOCOLS, Protocol, RegionMask, derive
 from metrics.region_diversity import MCSD, RegionDiversity
 

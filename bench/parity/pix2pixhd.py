@@ -20,10 +20,10 @@ from bench.parity.spade import (
     layout_of,
 )
 from bench.parity.steps import Replay, expected_losses, loss_comparisons
-from models._discriminators import PlainDiscriminator
-from models._recipe import Recipe
 from models.base import Layout, semantic_planes
 from models.pix2pixhd import PIX2PIXHD, Pix2PixHD, Pix2PixHDConfig, Pix2PixHDGenerator
+from models.training.discriminators import PlainDiscriminator
+from models.training.recipe import Recipe
 
 # The norms a golden may name -> ours, and whether it is the network of pix2pixHD's own repository.
 _NORMS: Mapping[str, tuple[str, bool]] = {

@@ -17,14 +17,14 @@ from bench.parity.golden import Golden
 from bench.parity.options import Config, GoldenError
 from bench.parity.spade import classes_of, edges_of, layout_of, size_of, stages_of
 from bench.parity.steps import Replay, gradient_norm, is_compared, stated_recipe
-from models._blocks.image_styles import ImageEncoder, SpadeEncoder
-from models._blocks.semantic_vectors import Blur, Nonlinearity, label_pyramid, semantic_vectors
-from models._blocks.spatially_conditional import ConditionalNorm
-from models._discriminators import MultiscaleDiscriminator
-from models._scgan_games import ScganObjective, ScganRecipe, VectorLoss
-from models._scgan_network import ScganConfig, ScganGenerator
 from models.base import semantic_planes
-from models.scgan import Scgan
+from models.parts.image_styles import ImageEncoder, SpadeEncoder
+from models.scgan.conditional import ConditionalNorm
+from models.scgan.method import Scgan
+from models.scgan.network import ScganConfig, ScganGenerator
+from models.scgan.training import ScganObjective, ScganRecipe, VectorLoss
+from models.scgan.vectors import Blur, Nonlinearity, label_pyramid, semantic_vectors
+from models.training.discriminators import MultiscaleDiscriminator
 
 # The authors' names; with any other the vectors stay as they are.
 _NONLINEARITIES: Mapping[str, Nonlinearity] = {"softmax": "softmax", "sigmoid": "sigmoid", "hardtanh": "hardtanh"}

@@ -12,7 +12,7 @@ from bench.parity.fill import raw_fill
 from bench.parity.golden import Golden
 from bench.parity.options import GoldenError
 from bench.parity.spade import classes_of, layout_of, norm_of, size_of, stages_of
-from models._blocks.lookup import nearest_ids
+from models.parts.lookup import nearest_ids
 from models.sean import SeanConfig, SeanGenerator, SeanStyle, StyledNorm
 
 

@@ -10,8 +10,8 @@ from bench.parity.comparison import Comparison, compare
 from bench.parity.golden import Golden
 from bench.parity.options import GoldenError
 from segmenters import deeplab, drn, upernet
-from segmenters._pixels import resize_scores
 from segmenters.parsing_unet import WIDTHS, ParsingUNet
+from segmenters.parts.pixels import resize_scores
 
 _PIXELS = 2**21
 _DIFFERENT = 1e-3  # share of pixels at which two classes may score so nearly the same that rounding decides

@@ -12,7 +12,7 @@ from bench.parity.crn import grey_levels, moments
 from bench.parity.golden import Golden
 from bench.parity.options import GoldenError
 from bench.parity.spade import counted_macs
-from models._blocks.semi_parametric import OrderingNetwork, SynthesisNetwork
+from models.sims.networks import OrderingNetwork, SynthesisNetwork
 
 
 def generator(golden: Golden) -> list[Comparison]:

@@ -13,12 +13,12 @@ from bench.parity.comparison import Comparison, compare
 from bench.parity.golden import Golden
 from bench.parity.options import Config, GoldenError
 from bench.parity.steps import spade_family_steps
-from models._blocks.decoder import Stage, paper_stages
-from models._blocks.image_styles import ImageEncoder, SpadeEncoder
-from models._discriminators import MultiscaleDiscriminator
-from models._recipe import Recipe
 from models.base import Layout, semantic_planes
+from models.parts.decoder import Stage, paper_stages
+from models.parts.image_styles import ImageEncoder, SpadeEncoder
 from models.spade import Spade, SpadeConfig, SpadeGenerator
+from models.training.discriminators import MultiscaleDiscriminator
+from models.training.recipe import Recipe
 
 _PIXELS = 2**20  # of the largest network's image
 

@@ -12,9 +12,9 @@ from torch import Tensor, nn
 from bench.parity.comparison import Comparison, compare
 from bench.parity.golden import Golden
 from bench.parity.options import GoldenError
-from models._losses import PerceptualLoss
-from models._recipe import Objective, Recipe
 from models.base import Layout, Method
+from models.training.losses import PerceptualLoss
+from models.training.recipe import Objective, Recipe
 
 Noise = Callable[[int, str], Any]  # (iteration, "G" or "D") -> the style noise of that pass
 Make = Callable[[], Method[Any]]

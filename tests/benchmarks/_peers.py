@@ -11,9 +11,9 @@ import torch
 from torch import nn
 
 from bench.parity.fill import fill_network
-from bench.weight_files import SHIPPED
-from metrics._alexnet import AlexNet
-from metrics._inception import FIDInception
+from bench.weights.known import SHIPPED
+from metrics.networks.alexnet import AlexNet
+from metrics.networks.inception import FIDInception
 from segmenters.unet import PaperdollsSegmenter
 
 

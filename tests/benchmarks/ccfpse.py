@@ -26,12 +26,12 @@ from synthesis import timed
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from bench.devices import choose_device
-from bench.profiling import probe_layout
-from bench.provenance import collect
+from bench.evaluation.costs import probe_layout
+from bench.results.provenance import collect
+from bench.synthesis.devices import choose_device
 from models import ccfpse
-from models._blocks.spectral import Spectral, fold_spectral
-from models._recipe import initialise
+from models.parts.spectral import Spectral, fold_spectral
+from models.training.initial_weights import initialise
 
 TOLERANCE = 1e-4
 

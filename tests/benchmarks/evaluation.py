@@ -4,9 +4,9 @@
 
 The papers' way: write every image as PNG, run pytorch-fid on each run's folder (and its matrix square root), a
 segmenter script that decodes the PNGs again, and the lpips package pair by pair, each pair decoded again. The suite's
-way: `bench.runner.Pass` over the same images with FID, LPIPS diversity and segmentation. Both have the same networks
-(weights made from names), give the same numbers (checked) and run in a process of their own, one after the other.
-On a CPU, seconds are CPU seconds.
+way: `bench.evaluation.one_pass.Pass` over the same images with FID, LPIPS diversity and segmentation. Both have the
+same networks (weights made from names), give the same numbers (checked) and run in a process of their own, one after
+the other. On a CPU, seconds are CPU seconds.
 No generator runs: images are made beforehand, as that cost is the same on both sides.
 
 Three jobs are priced from the measured parts, for `--images` x `--runs` and for 2,000 label maps x 10 runs:
@@ -39,19 +39,19 @@ from _peers import Clock, alexnet, folded_inception, lpips_module, peak_mb, pyto
 from PIL import Image
 from torch import Tensor
 
-from bench.batches import collate
+from bench.common.keys import stream_seed
+from bench.common.memory import keep_freed_memory
 from bench.datasets.base import Dataset, Item
-from bench.datasets.paperdolls import PAPERDOLLS
-from bench.devices import choose_device
-from bench.images import from_bytes, photos_to_tensor
-from bench.memory import keep_freed_memory
-from bench.provenance import collect
-from bench.runner import Pass
-from bench.seeds import stream_seed
+from bench.datasets.paperdolls.dataset import PAPERDOLLS
+from bench.evaluation.one_pass import Pass
+from bench.results.provenance import collect
+from bench.synthesis.batches import collate
+from bench.synthesis.devices import choose_device
+from bench.synthesis.images import from_bytes, photos_to_tensor
 from metrics.base import Reading
 from metrics.fid import FID, frechet_distance
 from metrics.lpips_diversity import LPIPS
-from metrics.moments import Gaussian, Moments
+from metrics.parts.moments import Gaussian, Moments
 from metrics.protocol import PROTOCOLS, derive
 from metrics.segmentation import SEGMENTATION, confusion, mean_iou
 from models.base import Layout, Method

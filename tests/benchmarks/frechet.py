@@ -23,9 +23,9 @@ import scipy.linalg
 import torch
 from numpy.typing import NDArray
 
-from bench.provenance import collect
+from bench.results.provenance import collect
 from metrics.fid import frechet_distance
-from metrics.moments import Gaussian, Moments
+from metrics.parts.moments import Gaussian, Moments
 
 SIZE = 2048
 CASES = ("500/2975", "500/500", "2000/20210", "5000/5000")  # generated / real images: Cityscapes, ADE20K, COCO-Stuff

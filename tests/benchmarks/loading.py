@@ -22,11 +22,11 @@ from pathlib import Path
 import numpy as np
 from PIL import Image
 
-from bench.datasets._folders import FolderDataset
+from bench.common.workers import AHEAD, _team, done_ahead
 from bench.datasets.base import Dataset, Item
 from bench.datasets.coco_stuff import open_coco_stuff
-from bench.datasets.paperdolls import open_paperdolls
-from bench.workers import AHEAD, _team, done_ahead
+from bench.datasets.paperdolls.dataset import open_paperdolls
+from bench.datasets.parts.folders import FolderDataset
 
 Task = Callable[[], Item]
 

@@ -2,7 +2,7 @@
 
 import time
 
-from bench.datasets.paperdolls import draw_layout, open_paperdolls, open_paperdolls2
+from bench.datasets.paperdolls.dataset import draw_layout, open_paperdolls, open_paperdolls2
 
 
 def rate(work, count):

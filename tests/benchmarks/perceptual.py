@@ -23,8 +23,8 @@ import torch
 from _peers import Clock, alexnet, lpips_module
 from torch import Tensor, nn
 
-from bench.devices import choose_device
-from bench.provenance import collect
+from bench.results.provenance import collect
+from bench.synthesis.devices import choose_device
 from metrics.base import Samples
 from metrics.protocol import PROTOCOLS, derive
 from metrics.region_diversity import MCSD

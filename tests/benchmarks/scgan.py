@@ -30,14 +30,14 @@ from synthesis import timed
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from bench.devices import choose_device
-from bench.profiling import probe_layout
-from bench.provenance import collect
-from models._blocks.decoder import per_layout
-from models._blocks.spatially_conditional import ConditionalConv2d
-from models._blocks.spectral import Spectral, fold_spectral
-from models._recipe import initialise
-from models.scgan import SCGAN, Scgan
+from bench.evaluation.costs import probe_layout
+from bench.results.provenance import collect
+from bench.synthesis.devices import choose_device
+from models.parts.decoder import per_layout
+from models.parts.spectral import Spectral, fold_spectral
+from models.scgan.conditional import ConditionalConv2d
+from models.scgan.method import SCGAN, Scgan
+from models.training.initial_weights import initialise
 
 TOLERANCE = 1e-4
 FORMS = ("ours", "plain", "stacked")

@@ -32,16 +32,16 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 from torch.utils.flop_counter import FlopCounterMode
 
-from bench.catalog import resolve
-from bench.devices import choose_device
-from bench.provenance import collect
+from bench.common.catalog import resolve
+from bench.results.provenance import collect
+from bench.synthesis.devices import choose_device
 from models import METHODS
-from models._blocks.spatial import SpatialNorm
-from models._blocks.spectral import Spectral, fold_spectral
-from models._recipe import initialise
 from models.base import Layout, Method
 from models.clade import ClassNorm
 from models.inade import InadeStyle, InstanceNoiseNorm
+from models.parts.spatial import SpatialNorm
+from models.parts.spectral import Spectral, fold_spectral
+from models.training.initial_weights import initialise
 
 NAMES = ("spade", "vspade", "groupdnet", "clade", "inade")
 DATASETS = {8: "deepfashion", 151: "ade20k"}  # by their label planes

@@ -3,8 +3,8 @@
 `python tests/benchmarks/throughput.py --device cuda --json results/performance/throughput-cuda.json`
 
 Networks of the papers' DeepFashion size with random weights draw label maps of the built-in data at 256x256; Inception
-(FID), AlexNet (LPIPS diversity) and the small segmenter read every image, as `bench.runner.Pass` has it. "plain" is
-float32 in the usual layout; the forms after it change one thing each, the last ones what they say. Values are compared
+(FID), AlexNet (LPIPS diversity) and the small segmenter read every image, as `bench.evaluation.one_pass.Pass` has
+it. "plain" is float32 in the usual layout; the forms after it change one thing each, the last ones what they say. Values are compared
 with those of "plain", so that a form which moves a metric is seen: `features tf32` rounds the metrics' own networks.
 Where a form fails, its row has the reason. Forms come in turns of `--repeats` after a pass that warms up.
 """
@@ -27,20 +27,20 @@ from _peers import peak_mb
 from evaluation import SEED, Job, Setting, in_batches, solved
 from torch import Tensor
 
-from bench.batches import collate, stream
-from bench.catalog import resolve
-from bench.datasets.paperdolls import PAPERDOLLS, Paperdolls
-from bench.miniature import Remembered
-from bench.provenance import collect
-from bench.runner import Pass
+from bench.common.catalog import resolve
+from bench.datasets.paperdolls.dataset import PAPERDOLLS, Paperdolls
+from bench.evaluation.one_pass import Pass
+from bench.results.provenance import collect
+from bench.synthesis.batches import collate, stream
+from bench.training.miniature import Remembered
 from metrics.fid import FID
 from metrics.lpips_diversity import LPIPS
-from metrics.moments import Moments
+from metrics.parts.moments import Moments
 from metrics.segmentation import SEGMENTATION
 from models import METHODS
-from models._blocks.spectral import fold_spectral
-from models._recipe import initialise
 from models.base import Layout, Method
+from models.parts.spectral import fold_spectral
+from models.training.initial_weights import initialise
 
 
 @dataclass(frozen=True)

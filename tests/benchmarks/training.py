@@ -26,11 +26,11 @@ import torch
 from _peers import peak_mb
 from torch import Tensor
 
-from bench.batches import Batch
-from bench.catalog import resolve
-from bench.datasets.paperdolls import PAPERDOLLS, Paperdolls
-from bench.provenance import collect
-from bench.training import Precision, Trainer, TrainingOptions
+from bench.common.catalog import resolve
+from bench.datasets.paperdolls.dataset import PAPERDOLLS, Paperdolls
+from bench.results.provenance import collect
+from bench.synthesis.batches import Batch
+from bench.training.trainer import Precision, Trainer, TrainingOptions
 from models import METHODS
 from models.base import MethodSpec
 

@@ -5,10 +5,10 @@ import pytest
 import torch
 from named_fill import filled_state
 
-from metrics._alexnet import AlexNet
-from metrics._paperdolls import PaperdollsFeatures
 from metrics.base import Reading
-from metrics.moments import Moments
+from metrics.networks.alexnet import AlexNet
+from metrics.networks.paperdolls import PaperdollsFeatures
+from metrics.parts.moments import Moments
 from metrics.protocol import PROTOCOLS, Protocol, derive
 
 SEVEN_IMAGES = derive(PROTOCOLS["mini"], ["inception_score.splits=2"])

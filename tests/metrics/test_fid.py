@@ -8,7 +8,7 @@ from drawn_samples import draw_samples
 from golden_features import golden_features
 
 from metrics.fid import FID_PD, frechet_distance
-from metrics.moments import Gaussian, Moments
+from metrics.parts.moments import Gaussian, Moments
 
 
 def gaussian(features):

@@ -5,7 +5,7 @@ from drawn_samples import draw_samples
 
 from metrics.fid import frechet_distance
 from metrics.fid_infinity import FID_INFINITY, extrapolate
-from metrics.moments import Gaussian, Moments
+from metrics.parts.moments import Gaussian, Moments
 
 
 def of_scale(scale, count, size=32, seed=0):

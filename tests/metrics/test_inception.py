@@ -6,8 +6,8 @@ import torch
 from named_fill import filled_state
 from torch.nn import functional as F
 
-from metrics._inception import FIDInception, TorchvisionInception, load_inception
-from metrics._resize import WAYS, bicubic_clipped, bilinear, bilinear_tf1
+from metrics.networks.inception import FIDInception, TorchvisionInception, load_inception
+from metrics.networks.resize import WAYS, bicubic_clipped, bilinear, bilinear_tf1
 from metrics.protocol import FidMode
 
 MODES = {

@@ -3,8 +3,8 @@ import pytest
 import torch
 from drawn_samples import draw_samples, take
 
-from metrics._intervals import around, bootstrap
 from metrics.lpips_diversity import LPIPS_PD, LPIPS_PHOTO
+from metrics.parts.intervals import around, bootstrap
 
 
 def test_bootstrap_is_as_wide_as_the_standard_error_says():
@@ -24,7 +24,7 @@ def test_bootstrap_is_always_the_same_and_equal_terms_have_no_width(monkeypatch)
     terms = torch.rand(50, generator=torch.Generator().manual_seed(0))
     assert bootstrap(terms) == bootstrap(terms)
     assert bootstrap(torch.full((9,), 0.25)) == (0.25, 0.25)
-    monkeypatch.setattr("metrics._intervals._BLOCK", 1000)
+    monkeypatch.setattr("metrics.parts.intervals._BLOCK", 1000)
     assert bootstrap(terms) == pytest.approx(bootstrap(terms.double()))
 
 

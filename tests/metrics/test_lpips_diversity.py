@@ -6,10 +6,10 @@ import torch
 from drawn_samples import draw_samples
 from named_fill import named_fill
 
-from metrics._alexnet import AlexNet, linear_layers
-from metrics._pairs import choose_pairs
-from metrics._perceptual import distance_map, squared_distance
 from metrics.lpips_diversity import LPIPS, LPIPS_PD, LPIPS_PHOTO
+from metrics.networks.alexnet import AlexNet, linear_layers
+from metrics.networks.perceptual import distance_map, squared_distance
+from metrics.parts.pairs import choose_pairs
 from metrics.protocol import derive
 
 

@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 import torch
 
-from metrics.moments import Gaussian, Moments
+from metrics.parts.moments import Gaussian, Moments
 
 
 def features(count, size=5, seed=0):

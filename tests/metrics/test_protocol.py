@@ -2,8 +2,8 @@ from dataclasses import FrozenInstanceError
 
 import pytest
 
-from metrics._protocol_sources import SOURCES
 from metrics.protocol import PROTOCOLS, choices_for, derive, explain, flatten
+from metrics.protocol_sources import SOURCES
 
 
 def test_names_are_those_users_type():

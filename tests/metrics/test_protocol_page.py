@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 from click.testing import CliRunner
 
-from bench.cli import cli
+from bench.commands.cli import cli
 from metrics.protocol import PROTOCOLS
 
 ROOT = Path(__file__).parents[2]

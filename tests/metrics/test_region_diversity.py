@@ -6,8 +6,8 @@ import pytest
 import torch
 from drawn_samples import draw_samples, take
 
-from metrics._perceptual import mean_squared_distance, squared_distance
 from metrics.base import Samples
+from metrics.networks.perceptual import mean_squared_distance, squared_distance
 from metrics.protocol import derive
 from metrics.region_diversity import MCSD, MCSD_PD, MISD, MISD_PD
 

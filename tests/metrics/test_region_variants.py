@@ -4,8 +4,8 @@ import pytest
 import torch
 from torch.nn import functional as F
 
-from metrics._perceptual import PerceptualNetwork, distance_map, pulled_back
 from metrics.base import Samples
+from metrics.networks.perceptual import PerceptualNetwork, distance_map, pulled_back
 from metrics.protocol import derive
 from metrics.region_diversity import MCSD, MISD
 

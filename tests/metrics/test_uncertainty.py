@@ -8,9 +8,9 @@ import torch
 from drawn_samples import draw_samples, take
 
 from metrics import METRICS
-from metrics._intervals import resampled
 from metrics.base import MetricSpec, Reading, Samples
 from metrics.kid import draw_subsets, kernel_distance, within
+from metrics.parts.intervals import resampled
 from metrics.protocol import derive
 from metrics.region_diversity import MCSD_PD
 from metrics.segmentation import SEGMENTATION, accuracy, confusions, mean_iou

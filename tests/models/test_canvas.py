@@ -6,10 +6,10 @@ import numpy as np
 import pytest
 import torch
 
-from models._blocks import canvas
-from models._blocks.bank import Bank
-from models._blocks.canvas import compose, whiten
-from models._blocks.segments import Scene, band, box
+from models.sims.bank import Bank
+from models.sims.canvas import compose, whiten
+from models.sims.method import canvas
+from models.sims.segments import Scene, band, box
 
 VOID = 5
 SCENE = Scene(VOID, ground=(0,), context=(0,))

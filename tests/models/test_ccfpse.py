@@ -9,7 +9,6 @@ from torch import nn
 from torch.nn import functional as F
 
 from metrics.complexity import Macs
-from models._blocks.decoder import Stage, paper_stages
 from models.ccfpse import (
     CCFPSE,
     Ccfpse,
@@ -19,6 +18,7 @@ from models.ccfpse import (
     TapPredictor,
     convolve_by_pixel,
 )
+from models.parts.decoder import Stage, paper_stages
 
 
 def noise(*shape, seed=0):

@@ -8,12 +8,12 @@ from random_layouts import random_layout, randomise
 from torch.nn import functional as F
 
 from metrics.complexity import Macs
-from models._blocks.lookup import RowIndex
-from models._blocks.spatial import Planes
-from models._blocks.spectral import Spectral
-from models._recipe import initialise
 from models.base import Layout
 from models.clade import CLADE, CLADE_ICPE, CladeConfig, ClassNorm, _Condition, object_offsets
+from models.parts.lookup import RowIndex
+from models.parts.spatial import Planes
+from models.parts.spectral import Spectral
+from models.training.initial_weights import initialise
 
 
 def noise(*shape, seed=0):

@@ -8,10 +8,10 @@ from random_layouts import random_layout, randomise, streams
 from torch.nn import functional as F
 
 from metrics.complexity import Macs
-from models._blocks.levels import AveragedVgg19, PooledPixels
-from models._blocks.train_ids import CITYSCAPES, VOID
 from models.base import Layout
 from models.crn import CRN, Crn, CrnConfig, CrnGenerator, CrnRecipe, class_errors
+from models.parts.train_ids import CITYSCAPES, VOID
+from models.training.levels import AveragedVgg19, PooledPixels
 
 SMALL = CrnConfig(3, 16, 32, widths=(5, 4, 6), images=4)
 

@@ -5,10 +5,10 @@ from dataclasses import replace
 import torch
 from random_layouts import photos, randomise, rng, streams, unpaired
 
-from models._blocks.central_bias import CentralBias
-from models._blocks.encoders import divergence
-from models._recipe import initialise
 from models.dmit import DMIT, DmitConfig, DmitRecipe
+from models.parts.central_bias import CentralBias
+from models.parts.encoders import divergence
+from models.training.initial_weights import initialise
 
 NARROW = DmitConfig(1, 32, 32, channels=4, content_blocks=1, decoder_blocks=1, style_blocks=3, dropout=0.0)
 RECIPE = DmitRecipe(discriminator_width=4, discriminator_layers=1, content_layers=1)

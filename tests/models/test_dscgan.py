@@ -7,10 +7,6 @@ from torch import nn
 from torch.nn import functional as F
 
 from metrics.complexity import Macs
-from models._blocks.colours import spread_colours
-from models._blocks.unet import UnetConfig, UnetGenerator
-from models._losses import least_squares
-from models._recipe import initialise
 from models.dscgan import (
     DSCGAN,
     DSCGAN_HD,
@@ -21,6 +17,10 @@ from models.dscgan import (
     DscganRecipe,
     diversity_regulariser,
 )
+from models.parts.colours import spread_colours
+from models.parts.unet import UnetConfig, UnetGenerator
+from models.training.initial_weights import initialise
+from models.training.losses import least_squares
 
 TINY = UnetConfig(spread_colours(8), 64, 64, z_size=4, channels=4, downs=5)
 TINY_HD = DscganHdConfig(8, 64, 64, z_size=4, base=4, downsamplings=2, blocks=2)

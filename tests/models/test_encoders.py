@@ -5,10 +5,10 @@ import torch
 from random_layouts import random_layout, randomise
 from torch.nn import functional as F
 
-from models._blocks.encoders import divergence, remap
-from models._blocks.image_styles import ImageEncoder, SpadeEncoder
-from models.groupdnet import GROUPDNET, split_by_class
+from models.groupdnet.method import GROUPDNET, split_by_class
 from models.inade import InadeEncoder, InadeEncoderConfig, InstanceConv2d
+from models.parts.encoders import divergence, remap
+from models.parts.image_styles import ImageEncoder, SpadeEncoder
 
 
 def noise(*shape, seed=0):

@@ -5,8 +5,8 @@ import torch
 from random_layouts import random_layout, randomise
 from torch.nn import functional as F
 
-from models._blocks.fpse import FpseDiscriminator
-from models._losses import feature_matching, hinge_generator
+from models.training.fpse import FpseDiscriminator
+from models.training.losses import feature_matching, hinge_generator
 
 
 def noise(*shape, seed=0):

@@ -7,8 +7,8 @@ from torch import nn
 from torch.nn import functional as F
 from variant_networks import noise, spec_of, tiny
 
-from models._blocks.class_maps import split_by_class
-from models.groupdnet_baselines import Fusion
+from models.groupdnet.baselines import Fusion
+from models.groupdnet.class_maps import split_by_class
 
 
 def test_without_a_map_every_class_makes_its_part_of_the_first_grid_from_its_own_vector():

@@ -5,12 +5,13 @@ import torch
 from random_layouts import random_layout, randomise, streams
 from torch.nn import functional as F
 
-from models._discriminators import MultiscaleDiscriminator
-from models._losses import PerceptualLoss, feature_matching, hinge_discriminator, hinge_generator
-from models._recipe import TINY_RECIPE, Objective, Recipe, initialise
-from models.groupdnet import GROUPDNET
+from models.groupdnet.method import GROUPDNET
 from models.inade import INADE
 from models.spade import SPADE, VSPADE
+from models.training.discriminators import MultiscaleDiscriminator
+from models.training.initial_weights import initialise
+from models.training.losses import PerceptualLoss, feature_matching, hinge_discriminator, hinge_generator
+from models.training.recipe import TINY_RECIPE, Objective, Recipe
 
 
 def noise(*shape, seed=0):

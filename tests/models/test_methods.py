@@ -290,8 +290,8 @@ def test_inade_noise_of_an_instance_changes_only_that_instance_before_the_convol
     spec = spec_of("inade")
     norm = randomise(spec.build(spec.tiny)).eval().generator.head_0.norm_0
     layout = random_layout()
-    from models._blocks.lookup import PairIndex
     from models.inade import _Condition
+    from models.parts.lookup import PairIndex
 
     x = torch.randn(2, 128, 8, 8, generator=torch.Generator().manual_seed(0))
     noise = torch.randn(2, 6, 2, 8, generator=torch.Generator().manual_seed(1))

@@ -7,9 +7,9 @@ import torch
 from random_layouts import photos, random_layout, randomise, rng, streams, unpaired
 from torch.nn import functional as F
 
-from models._blocks.content_and_style import AdaptiveNorm, LayerNorm
-from models._recipe import initialise
 from models.munit import MUNIT, MunitConfig, MunitRecipe
+from models.parts.content_and_style import AdaptiveNorm, LayerNorm
+from models.training.initial_weights import initialise
 
 NARROW = MunitConfig(1, 32, 32, channels=4, blocks=2, style_downs=3, hidden=12)
 RECIPE = MunitRecipe(discriminator_width=4, discriminator_layers=2, discriminator_scales=2)

@@ -6,11 +6,11 @@ from random_layouts import random_layout, randomise
 from torch import nn
 from torch.nn import functional as F
 
-from models._blocks.decoder import ResBlock, Stage, paper_stages
-from models._blocks.lookup import PairIndex, nearest_ids
-from models._blocks.spatial import Planes, SpatialNorm
-from models.groupdnet import GROUPDNET, _norms, _pair_with_edges
+from models.groupdnet.method import GROUPDNET, _norms, _pair_with_edges
 from models.inade import InstanceNoiseNorm, _Condition
+from models.parts.decoder import ResBlock, Stage, paper_stages
+from models.parts.lookup import PairIndex, nearest_ids
+from models.parts.spatial import Planes, SpatialNorm
 
 
 def noise(*shape, seed=0):

@@ -8,9 +8,9 @@ from random_layouts import random_layout, randomise, streams
 from torch.nn import functional as F
 
 from metrics.complexity import Macs
-from models._blocks.oasis_discriminator import label_mix, segmented_as_fake, segmented_as_real
 from models.base import Layout
 from models.oasis import OASIS, NoisyConv2d, Oasis, OasisConfig, OasisGenerator, oasis_stages
+from models.training.oasis_discriminator import label_mix, segmented_as_fake, segmented_as_real
 
 
 def noise(*shape, seed=0):

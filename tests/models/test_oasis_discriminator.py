@@ -7,7 +7,7 @@ import torch
 from random_layouts import random_layout, randomise
 from torch.nn import functional as F
 
-from models._blocks.oasis_discriminator import (
+from models.training.oasis_discriminator import (
     OasisDiscriminator,
     balance,
     counted,

@@ -127,7 +127,7 @@ def test_kernel_of_the_norms_is_that_of_the_spade_papers_ablation(kernel, millio
 
 @pytest.mark.parametrize(("planes", "expected"), [(8, 5_544_066), (36, 5_601_410), (151, 5_836_930)])
 def test_discriminator_has_exactly_the_authors_parameters(planes, expected):
-    from models._discriminators import MultiscaleDiscriminator
+    from models.training.discriminators import MultiscaleDiscriminator
 
     with torch.device("meta"):
         assert count(MultiscaleDiscriminator(planes + 3)) == expected
@@ -135,13 +135,13 @@ def test_discriminator_has_exactly_the_authors_parameters(planes, expected):
 
 @pytest.mark.parametrize(("planes", "expected"), [(36, 5_175_873), (151, 5_190_593), (183, 5_194_689)])
 def test_discriminator_of_scgan_has_exactly_the_authors_parameters(planes, expected):
-    recipe = importlib.import_module("models.scgan").SCGAN.recipes["ade20k"]
+    recipe = importlib.import_module("models.scgan.method").SCGAN.recipes["ade20k"]
     with torch.device("meta"):
         assert count(recipe.objective(built("scgan", "ade20k"), planes).discriminator) == expected
 
 
 def test_discriminator_of_scgan_on_faces_is_spades():
-    recipe = importlib.import_module("models.scgan").SCGAN.recipes["celebamask-hq"]
+    recipe = importlib.import_module("models.scgan.method").SCGAN.recipes["celebamask-hq"]
     with torch.device("meta"):
         assert count(recipe.objective(built("scgan", "celebamask-hq"), 19).discriminator) == 5_566_594
 
@@ -155,7 +155,7 @@ def test_discriminator_of_scgan_on_faces_is_spades():
     ],
 )
 def test_sizes_that_notes_name_beside_the_papers_are_those_of_the_networks(table, networks):
-    from bench.published import published_table
+    from bench.results.tables.published import published_table
 
     text = " ".join(published_table(table).notes)
     places = [text.index(f"{count(built(*network).generator) / 1e6:.2f} M") for network in networks]

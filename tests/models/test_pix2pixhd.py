@@ -10,11 +10,8 @@ from torch.nn import functional as F
 
 from bench.parity.fill import fill_network
 from metrics.complexity import Macs
-from models._blocks.spatial import Planes, SpatialNorm
-from models._blocks.spectral import Spectral, SpectralConvTranspose2d, complete_state
-from models._discriminators import PlainDiscriminator
-from models._losses import feature_matching, least_squares
-from models._recipe import Objective, Spread, initialise
+from models.parts.spatial import Planes, SpatialNorm
+from models.parts.spectral import Spectral, SpectralConvTranspose2d, complete_state
 from models.pix2pixhd import (
     PIX2PIXHD,
     PIX2PIXHD_ORIGINAL,
@@ -25,6 +22,10 @@ from models.pix2pixhd import (
     Pix2PixHDConfig,
     Pix2PixHDGenerator,
 )
+from models.training.discriminators import PlainDiscriminator
+from models.training.initial_weights import Spread, initialise
+from models.training.losses import feature_matching, least_squares
+from models.training.recipe import Objective
 
 SPECS = {
     spec.name: spec

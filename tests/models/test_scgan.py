@@ -10,15 +10,15 @@ from torch import nn
 from torch.nn import functional as F
 from variant_networks import noise, spec_of, tiny
 
-from models._blocks.image_styles import ImageEncoder
-from models._blocks.semantic_vectors import Blur, label_pyramid, paper_widths, semantic_vectors
-from models._blocks.spatially_conditional import ConcatConv2d, ConditionalConv2d, ConditionalNorm
-from models._blocks.spectral import Spectral, fold_spectral
-from models._recipe import initialise
-from models._scgan_network import ScganConfig
-from models._scgan_network import scgan_stages as stages
 from models.base import Layout
-from models.scgan import SCGAN, Scgan
+from models.parts.image_styles import ImageEncoder
+from models.parts.spectral import Spectral, fold_spectral
+from models.scgan.conditional import ConcatConv2d, ConditionalConv2d, ConditionalNorm
+from models.scgan.method import SCGAN, Scgan
+from models.scgan.network import ScganConfig
+from models.scgan.network import scgan_stages as stages
+from models.scgan.vectors import Blur, label_pyramid, paper_widths, semantic_vectors
+from models.training.initial_weights import initialise
 
 # A narrow network like each of the papers', with blending that matters.
 NARROW = ScganConfig(

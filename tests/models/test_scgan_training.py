@@ -5,12 +5,12 @@ import torch
 from random_layouts import random_layout, randomise, streams
 from variant_networks import noise, spec_of, tiny
 
-from models._blocks.fpse import FpseDiscriminator
-from models._blocks.oasis_discriminator import OasisDiscriminator, label_mix, segmented_as_fake, segmented_as_real
-from models._discriminators import MultiscaleDiscriminator
-from models._losses import PerceptualLoss, hinge_discriminator, hinge_generator
-from models._scgan_games import ScganOasisRecipe, ScganRecipe
-from models.scgan import SCGAN, SCGAN_OASIS
+from models.scgan.method import SCGAN, SCGAN_OASIS
+from models.scgan.training import ScganOasisRecipe, ScganRecipe
+from models.training.discriminators import MultiscaleDiscriminator
+from models.training.fpse import FpseDiscriminator
+from models.training.losses import PerceptualLoss, hinge_discriminator, hinge_generator
+from models.training.oasis_discriminator import OasisDiscriminator, label_mix, segmented_as_fake, segmented_as_real
 
 
 def game(recipe, **changes):

@@ -6,9 +6,9 @@ import pytest
 import torch
 from random_layouts import photos, randomise, streams, unpaired
 
-from models._blocks.decoder import tiny_stages
-from models._scgan_network import ScganConfig
-from models.scgan_unpaired import SCGAN_UNPAIRED, ScganUnpairedRecipe
+from models.parts.decoder import tiny_stages
+from models.scgan.network import ScganConfig
+from models.scgan.unpaired import SCGAN_UNPAIRED, ScganUnpairedRecipe
 
 NARROW = ScganConfig(
     3, 64, 64, stages=tiny_stages(2), vector_widths=(8, 4, 4, 4, 4), hidden=4, temperature=3.0, candidates=2

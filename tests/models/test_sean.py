@@ -6,11 +6,11 @@ from random_layouts import random_layout, randomise, streams
 from torch.nn import functional as F
 
 from metrics.complexity import Macs
-from models._blocks.lookup import RowIndex
-from models._blocks.spatial import Planes
-from models._blocks.spectral import Spectral
-from models._discriminators import MultiscaleDiscriminator
+from models.parts.lookup import RowIndex
+from models.parts.spatial import Planes
+from models.parts.spectral import Spectral
 from models.sean import SEAN, MeanCodes, SeanConfig, SeanStyle, StyledNorm, StyleEncoder, _Condition
+from models.training.discriminators import MultiscaleDiscriminator
 
 SMALL = SeanConfig(8, hidden=7, code=6, encoder=(3, 4, 5, 6))
 

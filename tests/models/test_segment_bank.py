@@ -4,8 +4,8 @@ import numpy as np
 import pytest
 import torch
 
-from models._blocks.bank import Bank
-from models._blocks.segments import Scene, Segment, segments_of
+from models.sims.bank import Bank
+from models.sims.segments import Scene, Segment, segments_of
 
 SCENE = Scene(void=4, ground=(0,), context=(0,))
 

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from models._blocks.segments import (
+from models.sims.segments import (
     Scene,
     Segment,
     band,

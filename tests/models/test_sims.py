@@ -8,19 +8,19 @@ import torch
 from random_layouts import randomise, streams
 from torch.nn import functional as F
 
-from models._blocks.colours import spread_colours
-from models._blocks.levels import PooledPixels
-from models._blocks.segments import Segment
-from models._blocks.semi_parametric import OrderingNetwork, SynthesisNetwork
-from models._blocks.train_ids import COLOURS, VOID
 from models.base import Layout
-from models.sims import (
+from models.parts.colours import spread_colours
+from models.parts.train_ids import COLOURS, VOID
+from models.sims.method import (
     SIMS,
     SIMS_ORDERED,
     Order,
     SimsRecipe,
     gather,
 )
+from models.sims.networks import OrderingNetwork, SynthesisNetwork
+from models.sims.segments import Segment
+from models.training.levels import PooledPixels
 
 SMALL = {"planes": 3, "height": 8, "width": 16, "encoder": ((3, 2), (4, 3)), "decoder": (6, 5, 4)}
 TINY = SIMS.tiny

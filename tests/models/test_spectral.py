@@ -5,7 +5,7 @@ import torch
 from random_layouts import randomise
 from torch import nn
 
-from models._blocks.spectral import SpectralConv2d, complete_state, fold_spectral
+from models.parts.spectral import SpectralConv2d, complete_state, fold_spectral
 from models.spade import SPADE
 
 

@@ -4,10 +4,10 @@ import numpy as np
 import pytest
 import torch
 
-from models._blocks import damage
-from models._blocks.bank import Bank
-from models._blocks.damage import damaged, transferred
-from models._blocks.segments import Scene, Segment, band
+from models.sims.bank import Bank
+from models.sims.method import training_pictures as damage
+from models.sims.segments import Scene, Segment, band
+from models.sims.training_pictures import damaged, transferred
 
 VOID = 5
 SCENE = Scene(VOID, ground=(0,), context=(0,))

@@ -9,13 +9,13 @@ from torch import nn
 from torch.nn import functional as F
 from variant_networks import noise, on_meta, spec_of, tiny
 
-from models._blocks.free_norms import LocalBatchNorm2d, free_norm
-from models._blocks.lookup import PairIndex
-from models._blocks.spatial import Planes
-from models._blocks.spectral import Spectral
-from models._recipe import Recipe
 from models.inade import InadeEncoderConfig, InstanceNoiseNorm, _Condition
+from models.parts.free_norms import LocalBatchNorm2d, free_norm
+from models.parts.lookup import PairIndex
+from models.parts.spatial import Planes
+from models.parts.spectral import Spectral
 from models.spade import ConcatNorm
+from models.training.recipe import Recipe
 
 
 def standardised(x, *axes):

@@ -4,7 +4,7 @@ import numpy as np
 import torch
 from PIL import Image
 
-from bench.images import from_bytes
+from bench.synthesis.images import from_bytes
 
 
 def picture(height, width, seed=0):

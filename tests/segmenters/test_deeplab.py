@@ -4,7 +4,7 @@ from filled_networks import filled
 from pictures import alike, images, picture, pixels
 from torch.nn import functional as F
 
-from bench.images import from_bytes
+from bench.synthesis.images import from_bytes
 from segmenters.deeplab import DeepLab
 
 GAIN = 0.75
@@ -41,7 +41,7 @@ def test_every_scale_can_win(network):
 def test_images_of_a_batch_do_not_matter_to_each_other(network, monkeypatch):
     batch = images(*(picture(32, 48, seed) for seed in range(3)))
     together = network(batch, (32, 48))
-    monkeypatch.setattr("segmenters._pixels.PIXELS_AT_ONCE", 1)
+    monkeypatch.setattr("segmenters.parts.pixels.PIXELS_AT_ONCE", 1)
     assert alike(together, network(batch, (32, 48))) > 0.999
 
 

@@ -5,7 +5,7 @@ from filled_networks import filled
 from pictures import alike, images, picture, pixels, resized
 from PIL import Image
 
-from bench.images import from_bytes
+from bench.synthesis.images import from_bytes
 from segmenters.drn import DEVIATION, MEAN, Drn
 
 GAIN = 1.4
@@ -55,7 +55,7 @@ def test_several_scales_add_up_their_log_probabilities(small):
 def test_images_of_a_batch_do_not_matter_to_each_other(small, monkeypatch):
     batch = images(*(picture(32, 64, seed) for seed in range(3)))
     together = small(batch, (32, 64))
-    monkeypatch.setattr("segmenters._pixels.PIXELS_AT_ONCE", 1)
+    monkeypatch.setattr("segmenters.parts.pixels.PIXELS_AT_ONCE", 1)
     assert alike(together, small(batch, (32, 64))) > 0.999
 
 

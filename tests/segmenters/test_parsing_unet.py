@@ -6,7 +6,7 @@ from PIL import Image
 from safetensors.torch import save_file
 from torch.nn import functional as F
 
-from bench.images import from_bytes
+from bench.synthesis.images import from_bytes
 from segmenters.parsing_unet import CelebAUNet, DeepFashionUNet, ParsingUNet
 
 GAIN = 1.4
@@ -57,7 +57,7 @@ def test_persons_are_read_at_the_size_they_have(persons):
 def test_images_of_a_batch_do_not_matter_to_each_other(persons, monkeypatch):
     batch = images(*(picture(32, 48, seed) for seed in range(3)))
     together = persons(batch, (32, 48))
-    monkeypatch.setattr("segmenters._pixels.PIXELS_AT_ONCE", 1)
+    monkeypatch.setattr("segmenters.parts.pixels.PIXELS_AT_ONCE", 1)
     assert alike(together, persons(batch, (32, 48))) > 0.999
 
 

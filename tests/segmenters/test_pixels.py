@@ -4,7 +4,7 @@ import torch
 from pictures import images, picture, pixels, resized
 from PIL import Image
 
-from segmenters._pixels import (
+from segmenters.parts.pixels import (
     PIXELS_AT_ONCE,
     in_parts,
     resize_as_opencv,

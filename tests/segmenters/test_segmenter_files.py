@@ -5,7 +5,7 @@ import torch
 from safetensors.torch import save_file
 from torch import nn
 
-from segmenters._weights import load_frozen, read_state
+from segmenters.parts.weights import load_frozen, read_state
 
 
 def network():

@@ -4,8 +4,8 @@ import pytest
 import torch
 
 import bench
-from bench.datasets.paperdolls import open_paperdolls, open_paperdolls2
-from bench.features import load_photos
+from bench.datasets.paperdolls.dataset import open_paperdolls, open_paperdolls2
+from bench.training.paperdolls_networks import load_photos
 from segmenters import SEGMENTERS
 from segmenters.unet import PaperdollsSegmenter
 

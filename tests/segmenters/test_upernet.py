@@ -8,7 +8,7 @@ from pictures import alike, images, picture, pixels, resized
 from PIL import Image
 from torch.nn import functional as F
 
-from bench.images import from_bytes
+from bench.synthesis.images import from_bytes
 from segmenters import upernet
 from segmenters.upernet import BGR_MEAN, RGB_DEVIATION, RGB_MEAN, SIZES, Decoder, Encoder, UPerNet, target_size
 
@@ -78,7 +78,7 @@ def test_the_older_release_is_resized_without_antialias():
 def test_images_of_a_batch_do_not_matter_to_each_other(reader, monkeypatch):
     batch, read = images(*(picture(32, 32, seed) for seed in range(3))), reader(sizes=(32,))
     together = read(batch, (32, 32))
-    monkeypatch.setattr("segmenters._pixels.PIXELS_AT_ONCE", 1)
+    monkeypatch.setattr("segmenters.parts.pixels.PIXELS_AT_ONCE", 1)
     assert alike(together, read(batch, (32, 32))) > 0.999
 
 

@@ -5,8 +5,8 @@ import pytest
 from click.testing import CliRunner
 from file_server import CONTENT, SHA256, Handler
 
-from bench.cli import cli
-from bench.weight_files import WEIGHT_FILES, WeightFile
+from bench.commands.cli import cli
+from bench.weights.known import WEIGHT_FILES, WeightFile
 
 
 @pytest.fixture

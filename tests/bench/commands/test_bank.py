@@ -10,13 +10,13 @@ from click.testing import CliRunner
 from safetensors import safe_open
 from safetensors.torch import load_file
 
-from bench.checkpoints import write_tensors
-from bench.cli import cli
-from bench.datasets.paperdolls import open_paperdolls
-from bench.files import sha256_of
-from bench.records import RecordStore
-from models._blocks.bank import Bank
-from models.sims import SIMS
+from bench.commands.cli import cli
+from bench.common.files import sha256_of
+from bench.datasets.paperdolls.dataset import open_paperdolls
+from bench.results.records import RecordStore
+from bench.weights.tensors import write_tensors
+from models.sims.bank import Bank
+from models.sims.method import SIMS
 
 RECIPE = replace(SIMS.tiny_recipe, batch=2, epochs=1, decay_epochs=0, epoch_images=4)
 TRAIN = ("train", "--method", "sims", "--device", "cpu")
@@ -40,7 +40,7 @@ def trained(tmp_path_factory):
     assert shown.stdout.startswith(f"{folder / 'bank.safetensors'}: ")
     assert shown.stdout.endswith(" segments of 6 photos\n")
     with pytest.MonkeyPatch.context() as patched:
-        patched.setattr("bench.commands.train.choose_recipe", lambda *_: RECIPE)
+        patched.setattr("bench.training.start.choose_recipe", lambda *_: RECIPE)
         shown = run(*TRAIN, "--out", folder)
     assert (shown.exit_code, shown.stderr) == (0, "")
     return folder
@@ -64,7 +64,7 @@ def test_training_records_the_bank_it_draws_from(trained):
 
 
 def test_training_goes_on_with_the_same_bank_alone(trained, tmp_path, monkeypatch):
-    monkeypatch.setattr("bench.commands.train.choose_recipe", lambda *_: RECIPE)
+    monkeypatch.setattr("bench.training.start.choose_recipe", lambda *_: RECIPE)
     shutil.copytree(trained, tmp_path / "run")
     assert run(*TRAIN, "--out", tmp_path / "run", "--resume").exit_code == 0
     run("bank", "--dataset", "paperdolls", "--items", 5, "-o", tmp_path / "run" / "bank.safetensors")
@@ -120,9 +120,9 @@ def test_untrained_it_draws_without_a_bank(tmp_path):
 def test_the_ordering_network_must_be_there_where_it_is_asked(tmp_path):
     folder = tmp_path / "sims-ordered" / "cityscapes"
     write_tensors(folder / "synthesis.ckpt.safetensors", {}, {})
-    from bench.catalog import UserError
-    from bench.method_weights import find_method_weights
-    from models.sims import SIMS_ORDERED
+    from bench.common.errors import UserError
+    from bench.synthesis.methods import find_method_weights
+    from models.sims.method import SIMS_ORDERED
 
     def look():
         return find_method_weights(SIMS_ORDERED, "cityscapes", "paper", tmp_path, None, untrained=False)

@@ -9,13 +9,13 @@ import pytest
 from click.testing import CliRunner
 from PIL import Image
 
-from bench.catalog import resolve
-from bench.cli import cli
-from bench.confusion import scored_names
+from bench.commands.cli import cli
+from bench.common.catalog import resolve
 from bench.datasets import DATASETS
 from bench.datasets.base import Dataset, DatasetSpec, Item
-from bench.plan import Cell
-from bench.records import Provenance, Record
+from bench.evaluation.confusion import scored_names
+from bench.results.provenance import Provenance
+from bench.results.records import Cell, Record
 
 # Class 2 is predicted but never a label, class 3 is neither. IoU: 6/9, 3/5, 0, none.
 COUNTS = np.array([[6, 1, 1, 0], [1, 3, 0, 0], [0, 0, 0, 0], [0, 0, 0, 0]], np.int64)

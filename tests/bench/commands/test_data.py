@@ -6,12 +6,12 @@ from click.testing import CliRunner
 from noted_items import wait_for_workers
 from PIL import Image
 
-from bench.cli import cli
+from bench.commands.cli import cli
 from bench.datasets.base import PERSON_PALETTE
 from bench.datasets.cityscapes import CITYSCAPES
 from bench.datasets.folder import EXAMPLE
-from bench.datasets.paperdolls import open_paperdolls2
-from bench.preparation import PREPARATIONS
+from bench.datasets.paperdolls.dataset import open_paperdolls2
+from bench.datasets.preparation import PREPARATIONS
 
 NAMES = ("p1", "p2", "p3", "p4")
 

@@ -5,9 +5,9 @@ from collections import namedtuple
 import pytest
 from click.testing import CliRunner
 
-from bench import checkup
-from bench.cli import cli
-from bench.weight_files import WEIGHT_FILES
+from bench.commands.cli import cli
+from bench.evaluation.measure import doctor as checkup
+from bench.weights.known import WEIGHT_FILES
 
 
 def run(*words):

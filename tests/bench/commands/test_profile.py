@@ -7,10 +7,10 @@ import pytest
 import torch
 from click.testing import CliRunner
 
-from bench import profiling
-from bench.cli import cli
-from bench.profiling import CostPlan, count, plan_costs, probe_layout
-from bench.records import RecordStore
+from bench.commands.cli import cli
+from bench.evaluation.costs import CostPlan, count, plan_costs, probe_layout
+from bench.evaluation.measure import costs as profiling
+from bench.results.records import RecordStore
 from models.clade import CLADE_ICPE
 from models.inade import INADE
 from models.sean import SEAN
@@ -211,7 +211,7 @@ def test_a_wrong_name_is_one_line(run, words, message):
 
 
 def test_equal_networks_on_two_data_sets_have_a_record_each():
-    from bench.profiling import CostPlan
+    from bench.evaluation.costs import CostPlan
     from models.spade import SPADE
 
     one, two = (CostPlan(SPADE, SPADE.configs[name], name, "paper") for name in ("deepfashion", "deepfashion2"))

@@ -8,8 +8,8 @@ import numpy as np
 from small_runs import CHECKOUT, bench
 from synthetic_records import of_run
 
-from bench.pictures import save_png
-from bench.records import RecordStore
+from bench.results.records import RecordStore
+from bench.synthesis.grids import save_png
 
 
 def stored(folder):
@@ -68,7 +68,7 @@ def test_it_says_what_is_missing(tmp_path):
 def test_it_loads_neither_torch_nor_matplotlib_where_nothing_is_drawn(tmp_path):
     code = f"""if True:
         import sys
-        from bench.cli import cli
+        from bench.commands.cli import cli
         sys.argv[1:] = {["report", "--records", str(stored(tmp_path)), "-o", str(tmp_path / "report.html")]}
         try:
             cli()

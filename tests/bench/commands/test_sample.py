@@ -4,12 +4,13 @@ import torch
 from click.testing import CliRunner
 from PIL import Image
 
-from bench.cli import cli
-from bench.datasets.paperdolls import PAPERDOLLS2, open_paperdolls2
-from bench.images import to_photos
-from bench.runner import Pass
-from bench.sampling import draw, parse_part
-from bench.truth import TRUTH
+from bench.commands.cli import cli
+from bench.datasets.paperdolls.dataset import PAPERDOLLS2, open_paperdolls2
+from bench.evaluation.one_pass import Pass
+from bench.synthesis.images import to_photos
+from bench.synthesis.regions import parse_part
+from bench.synthesis.samples import draw
+from bench.synthesis.truth import TRUTH
 from metrics.base import View
 
 CPU = torch.device("cpu")

@@ -7,9 +7,9 @@ from pathlib import Path
 import pytest
 from click.testing import CliRunner
 
-from bench.cli import cli
+from bench.commands.cli import cli
 from bench.commands.weights import cells_without_release
-from bench.weight_files import WEIGHT_FILES
+from bench.weights.known import WEIGHT_FILES
 
 CONTENT = b"PK weights"
 SHA256 = hashlib.sha256(CONTENT).hexdigest()

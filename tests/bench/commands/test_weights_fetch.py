@@ -7,8 +7,9 @@ from dataclasses import replace
 import pytest
 from file_server import CONTENT, OTHER, SHA256, files_below
 
-from bench import downloads, weight_files
-from bench.weight_files import WEIGHT_FILES
+from bench.weights import downloads
+from bench.weights import known as weight_files
+from bench.weights.known import WEIGHT_FILES
 
 
 def test_a_fetched_file_lies_where_the_suite_looks_for_it(known, fetch, place, tmp_path):

@@ -2,7 +2,7 @@
 
 from file_server import CONTENT, CUT, OTHER, files_below
 
-from bench import weight_files
+from bench.weights import known as weight_files
 
 
 def test_a_download_that_was_cut_off_goes_on_where_it_was(known, server, fetch, tmp_path):

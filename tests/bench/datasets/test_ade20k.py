@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 from small_files import areas, photo, save
 
-from bench.catalog import UserError
+from bench.common.errors import UserError
 from bench.datasets.ade20k import ADE20K, ADE20K_OUTDOOR, open_ade20k, open_ade20k_outdoor
 
 PARTS = {"training": "ADE_train", "validation": "ADE_val"}

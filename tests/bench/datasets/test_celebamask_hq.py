@@ -2,9 +2,9 @@ import numpy as np
 import pytest
 from small_files import areas, photo, save
 
-from bench.catalog import UserError
-from bench.cells import Wishes, plan_cells
+from bench.common.errors import UserError
 from bench.datasets.celebamask_hq import CELEBAMASK_HQ, MASKS, open_celebamask_hq
+from bench.evaluation.plan import Wishes, plan_cells
 
 FACES = ("2", "10", "1")
 

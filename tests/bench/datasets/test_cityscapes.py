@@ -4,9 +4,9 @@ import numpy as np
 import pytest
 from small_files import areas, photo, save
 
-from bench.catalog import UserError
+from bench.common.errors import UserError
 from bench.datasets.cityscapes import CITYSCAPES, open_cityscapes
-from models._blocks import train_ids
+from models.parts import train_ids
 
 GOLDENS = Path(__file__).parents[2] / "goldens" / "metrics"
 FRAMES = ("bonn_000000_000019", "aachen_000010_000019", "aachen_000002_000019")

@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 from small_files import areas, photo, save
 
-from bench.catalog import UserError
+from bench.common.errors import UserError
 from bench.datasets.coco_stuff import COCO_STUFF, open_coco_stuff
 from bench.datasets.flickr_landscapes import FLICKR_LANDSCAPES, open_flickr_landscapes
 

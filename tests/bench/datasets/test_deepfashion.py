@@ -2,9 +2,9 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from bench.catalog import UserError
-from bench.datasets._folders import UNFINISHED
+from bench.common.errors import UserError
 from bench.datasets.deepfashion import open_deepfashion, open_deepfashion2
+from bench.datasets.parts.folders import UNFINISHED
 
 NAMES = ("person_10", "person_2", "person_1")  # natural order: 1, 2, 10
 

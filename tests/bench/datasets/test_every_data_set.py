@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import pytest
 
-from bench.catalog import UserError, resolve
+from bench.common.catalog import resolve
+from bench.common.errors import UserError
 from bench.datasets import DATASETS
-from bench.scoring import scoring_of
+from bench.evaluation.segmenter import scoring_of
 from metrics.protocol import PROTOCOLS
 
 SPECS = [resolve("data set", DATASETS, name) for name in DATASETS]

@@ -8,8 +8,8 @@ import time
 
 import pytest
 
-from bench.datasets import _fingerprints
-from bench.datasets._fingerprints import cache_folder, fingerprint_of
+from bench.datasets.parts import fingerprints as _fingerprints
+from bench.datasets.parts.fingerprints import cache_folder, fingerprint_of
 
 
 @pytest.fixture

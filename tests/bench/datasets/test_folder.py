@@ -8,10 +8,10 @@ import numpy as np
 import pytest
 from small_files import areas, photo, save
 
-from bench.catalog import UserError
+from bench.common.errors import UserError
 from bench.datasets import DATASETS
-from bench.datasets._find import find_dataset
 from bench.datasets.coco_stuff import COCO_STUFF
+from bench.datasets.find import find_dataset
 from bench.datasets.folder import EXAMPLE, FOLDER, KEYS, find_folder
 
 if sys.version_info >= (3, 11):

@@ -8,8 +8,8 @@ from pathlib import Path
 import pytest
 from small_files import areas, photo, save
 
-from bench.catalog import UserError
-from bench.datasets._folders import (
+from bench.common.errors import UserError
+from bench.datasets.parts.folders import (
     Naming,
     Places,
     choose_places,
@@ -19,7 +19,7 @@ from bench.datasets._folders import (
     natural,
     pair,
 )
-from bench.datasets._reading import read_image
+from bench.datasets.parts.reading import read_image
 
 
 def fill(folder, *names):

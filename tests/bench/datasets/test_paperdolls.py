@@ -4,9 +4,8 @@ import itertools
 import numpy as np
 import pytest
 
-from bench.datasets._appearance import PATTERN_ODDS, STRIPES, appearance, hsv
-from bench.datasets._figures import FACE, TOP
-from bench.datasets.paperdolls import (
+from bench.datasets.paperdolls.appearance import PATTERN_ODDS, STRIPES, appearance, hsv
+from bench.datasets.paperdolls.dataset import (
     CLASS_OF,
     NUM_SEEDS,
     PAPERDOLLS,
@@ -19,6 +18,7 @@ from bench.datasets.paperdolls import (
     open_paperdolls2,
     paint,
 )
+from bench.datasets.paperdolls.figures import FACE, TOP
 
 # sha256 of labels, instances and image; a change needs a higher RENDERER, and makes all stored results stale.
 PINNED = {

@@ -9,8 +9,8 @@ import pytest
 from PIL import Image
 from small_files import areas, photo, save
 
-from bench.catalog import UserError
-from bench.datasets._reading import Files, Form, dense_rank, read_ids, read_image, read_item, read_labels
+from bench.common.errors import UserError
+from bench.datasets.parts.reading import Files, Form, dense_rank, read_ids, read_image, read_item, read_labels
 
 GOLDENS = Path(__file__).parents[2] / "goldens" / "metrics"
 FORM = Form((12, 20), num_classes=5)

@@ -2,11 +2,12 @@ import numpy as np
 import pytest
 from small_files import photo, save
 
-from bench.batches import collate, shuffled
-from bench.catalog import UserError
-from bench.datasets._reading import read_image
+from bench.common.errors import UserError
+from bench.datasets.parts.reading import read_image
 from bench.datasets.summer2winter_yosemite import YOSEMITE, open_yosemite
-from bench.images import to_photos
+from bench.synthesis.batches import collate
+from bench.synthesis.images import to_photos
+from bench.training.batches import shuffled
 
 
 @pytest.fixture

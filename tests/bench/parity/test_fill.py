@@ -8,7 +8,7 @@ import torch
 from torch import nn
 
 from bench.parity.fill import fill_network, named_fill, raw_fill
-from models._blocks.spectral import SpectralConv2d
+from models.parts.spectral import SpectralConv2d
 
 
 def raw(text, shape):

@@ -10,7 +10,7 @@ import pytest
 from click.testing import CliRunner
 from small_goldens import make, write
 
-from bench.cli import cli
+from bench.commands.cli import cli
 
 
 def run(*words):

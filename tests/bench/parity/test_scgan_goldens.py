@@ -10,12 +10,12 @@ from small_goldens import write
 
 from bench.parity.fill import fill_network
 from bench.parity.verdict import judge
-from models._blocks.image_styles import ImageEncoder, SpadeEncoder
-from models._blocks.semantic_vectors import Blur, paper_widths, semantic_vectors
-from models._discriminators import MultiscaleDiscriminator
-from models._scgan_network import ScganConfig, ScganGenerator
-from models._scgan_network import scgan_stages as stages
 from models.base import Layout, semantic_planes
+from models.parts.image_styles import ImageEncoder, SpadeEncoder
+from models.scgan.network import ScganConfig, ScganGenerator
+from models.scgan.network import scgan_stages as stages
+from models.scgan.vectors import Blur, paper_widths, semantic_vectors
+from models.training.discriminators import MultiscaleDiscriminator
 
 OPTIONS = {
     "ngf": 3,

@@ -9,7 +9,7 @@ from bench.parity.fill import fill_network
 from bench.parity.golden import Golden
 from bench.parity.sims import generator
 from bench.parity.verdict import judge
-from models._blocks.semi_parametric import OrderingNetwork, SynthesisNetwork
+from models.sims.networks import OrderingNetwork, SynthesisNetwork
 
 
 @pytest.fixture(scope="module")

@@ -1,0 +1,50 @@
+"""From a name a user typed to the object it means; nothing is imported before it is asked for."""
+
+from __future__ import annotations
+
+import difflib
+import importlib
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from bench.common.errors import UserError
+from metrics.protocol import PROTOCOLS, Protocol, derive
+
+Table = Mapping[str, tuple[str, str]]  # name -> ("module:attribute", one line for `bench list`)
+
+
+def check_name(kind: str, table: Mapping[str, object], name: str) -> None:
+    """Refuse a name the table does not hold, with the nearest ones it does."""
+    if name in table:
+        return
+    close = difflib.get_close_matches(name, table, n=1, cutoff=0.5)
+    hint = f" Did you mean '{close[0]}'?" if close else ""
+    raise UserError(f"Unknown {kind} '{name}'.{hint} Known: {', '.join(table)}.")
+
+
+def resolve(kind: str, table: Table, name: str) -> Any:  # noqa: ANN401 - the type depends on the table
+    """Import and return what `table` lists under `name`."""
+    check_name(kind, table, name)
+    module, attribute = table[name][0].split(":")
+    return getattr(importlib.import_module(module), attribute)
+
+
+def methods() -> dict[str, tuple[str, str]]:
+    """List what can draw images: the methods of the papers, and the truth of the built-in data."""
+    from models import METHODS
+
+    return {
+        **METHODS,
+        "truth": ("bench.synthesis.truth:TRUTH", "new appearances drawn as the built-in data draws them"),
+        "real": ("bench.synthesis.real:REAL", "the photos of the data set: the upper reference of every score"),
+    }
+
+
+def choose_protocol(name: str, settings: Sequence[str]) -> Protocol:
+    """Find a named protocol, or a derived one by the name tables print, and change it by `field=value` settings."""
+    base, *changes = name.split("+")
+    check_name("protocol", PROTOCOLS, base)
+    try:
+        return derive(PROTOCOLS[base], [*changes, *settings])
+    except ValueError as error:
+        raise UserError(str(error)) from error

@@ -1,0 +1,111 @@
+"""Work that other processes do ahead of need, so that a GPU does not wait for files that one core reads.
+
+The processes are started afresh and not forked, as neither CUDA nor threads survive a fork. They import the modules
+that the tasks come from and no others; those of the data sets need numpy and Pillow only.
+"""
+
+from __future__ import annotations
+
+import multiprocessing
+import os
+import signal
+import sys
+import threading
+from collections import deque
+from collections.abc import Callable, Generator, Iterable, Iterator
+from concurrent.futures import Future, ProcessPoolExecutor
+from concurrent.futures.process import BrokenProcessPool
+from contextlib import contextmanager
+from functools import cache
+from types import ModuleType
+from typing import TypeVar
+
+from bench.common.errors import UserError
+
+AHEAD = 32  # results in memory that are not asked for yet
+T = TypeVar("T")
+
+
+def done_ahead(tasks: Iterable[Callable[[], T]], workers: int) -> Generator[T, None, None]:
+    """Do tasks in order, the next ones while the caller is busy with the last result; each must be picklable.
+
+    Until the first worker is up, which takes some tenths of a second, and without workers the caller's process does
+    them, one at a time.
+    """
+    waiting: deque[Future[T]] = deque()
+    team = _team(workers) if workers else None
+    try:
+        for task in tasks:
+            if team is None or not team.is_up:
+                yield task()
+                continue
+            waiting.append(team.pool.submit(task))
+            if len(waiting) > AHEAD:
+                yield waiting.popleft().result()
+        while waiting:
+            yield waiting.popleft().result()
+    except BrokenProcessPool as error:
+        _team.cache_clear()
+        raise UserError(
+            "A process that reads data ended early, perhaps for want of memory; give a smaller --num-workers (0 reads "
+            "in the main process)."
+        ) from error
+    finally:
+        for future in waiting:
+            future.cancel()
+
+
+class _Team:
+    """The processes, which live as long as this one."""
+
+    def __init__(self, workers: int) -> None:
+        self.pool = ProcessPoolExecutor(workers, multiprocessing.get_context("spawn"), begin_worker)
+        with born_deaf(), _without_main():
+            self._starting = [self.pool.submit(os.getpid) for _ in range(workers)]
+
+    @property
+    def is_up(self) -> bool:
+        """Whether a worker has been started, or failed to."""
+        return any(future.done() for future in self._starting)
+
+
+@cache
+def _team(workers: int) -> _Team:
+    return _Team(workers)
+
+
+@contextmanager
+def born_deaf() -> Iterator[None]:
+    """Let processes that start meanwhile inherit that Ctrl-C is not theirs; this one hears it afterwards."""
+    if sys.platform == "win32":
+        yield
+        return
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
+    try:
+        yield
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, before)
+
+
+@contextmanager
+def _without_main() -> Iterator[None]:
+    """Keep processes started in the block from importing our main module; it may need torch, or be no file at all."""
+    main = sys.modules["__main__"]
+    sys.modules["__main__"] = ModuleType("__main__")
+    try:
+        yield
+    finally:
+        sys.modules["__main__"] = main
+
+
+def begin_worker() -> None:
+    """Leave Ctrl-C to the parent, which lets tasks in work be finished, and end when the parent does."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    threading.Thread(target=_end_with_parent, daemon=True).start()
+
+
+def _end_with_parent() -> None:
+    parent = multiprocessing.parent_process()
+    if parent is not None:
+        parent.join()
+        os._exit(1)

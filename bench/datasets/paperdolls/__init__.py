@@ -1,0 +1,1 @@
+"""The built-in data: layouts and photos of dressed figures, drawn from a seed."""

@@ -1,0 +1,1 @@
+"""What several loaders are built of: classes, fingerprints, folders, reading."""

@@ -1,0 +1,113 @@
+"""Confusion matrices after the fact: every number that papers and evaluators have made of one, and names of classes."""
+
+from __future__ import annotations
+
+import math
+import zipfile
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from statistics import fmean
+from typing import get_args
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from bench.common.catalog import resolve
+from bench.common.errors import UserError
+from bench.common.files import whole_file
+from bench.datasets import DATASETS
+from bench.datasets.base import DatasetSpec
+from bench.results.records import Record
+from metrics.protocol import Reduction
+from metrics.segmentation import accuracy, iou_per_class, mean_accuracy, mean_iou, weighted_iou
+
+
+@dataclass(frozen=True)
+class Matrices:
+    """Counts of pixels by label (row) and prediction (column) in every run, and of those that are not scored."""
+
+    confusion: Tensor  # [R, C, C] int64
+    void: Tensor  # [R] int64
+
+    @classmethod
+    def read(cls, path: Path) -> Matrices:
+        """Read what `bench run` keeps beside a record of `segmentation`."""
+        try:
+            with path.open("rb") as file, np.load(file, allow_pickle=False) as arrays:
+                counts, void = (torch.from_numpy(arrays[name]) for name in ("confusion", "void"))
+            fits = counts.ndim == 3 and counts.shape[1] == counts.shape[2] and void.shape == counts.shape[:1]
+            if not fits or any(array.dtype != torch.int64 or bool((array < 0).any()) for array in (counts, void)):
+                raise ValueError(f"confusion is {counts.dtype} {list(counts.shape)}, void {list(void.shape)}")
+        except (OSError, ValueError, KeyError, TypeError, AttributeError, EOFError, zipfile.BadZipFile) as error:
+            raise UserError(
+                f"{path} holds no confusion matrices ({error}); expected the npz that `bench run --metrics "
+                "segmentation` writes beside its record: counts 'confusion' [runs, classes, classes], 'void' [runs]."
+            ) from error
+        return cls(counts, void)
+
+    def write(self, path: Path) -> None:
+        """Write the same format."""
+        with whole_file(path) as file:
+            np.savez_compressed(file, allow_pickle=False, confusion=self.confusion.numpy(), void=self.void.numpy())
+
+    def scores(self) -> list[dict[str, float]]:
+        """Make all numbers of every run, in percent."""
+        rows = []
+        for run, (counts, void) in enumerate(zip(self.confusion, self.void.tolist(), strict=True), start=1):
+            if not counts.any():
+                raise UserError(f"Run {run} has no pixel with a label that is scored, so there is nothing to compute.")
+            rows.append({name: 100 * value for name, value in _numbers(counts, void).items()})
+        return rows
+
+    def ious(self) -> list[list[float | None]]:
+        """Return the IoU of every class in percent, run by run; None where neither labels nor predictions have it."""
+        return [
+            [None if math.isnan(iou) else 100 * iou for iou in iou_per_class(counts).tolist()]
+            for counts in self.confusion
+        ]
+
+
+def _numbers(counts: Tensor, void: int) -> dict[str, float]:
+    scored = int(counts.sum())
+    reductions: tuple[Reduction, ...] = get_args(Reduction)
+    return {
+        **{f"miou_{reduction}": mean_iou(counts, reduction) for reduction in reductions},
+        "acc_valid": accuracy(counts, void, "valid"),
+        "acc_all": accuracy(counts, void, "all"),
+        "acc_class": mean_accuracy(counts),
+        "iou_weighted": weighted_iou(counts),
+        "valid": scored / (scored + void),
+    }
+
+
+def mean_of_runs(rows: Sequence[Mapping[str, float]]) -> dict[str, float]:
+    """Average scores, never matrices: so papers average runs with other noise."""
+    return {name: fmean(row[name] for row in rows) for name in rows[0]}
+
+
+def scored_as(spec: DatasetSpec) -> tuple[int, ...]:
+    """Give the row of a confusion matrix for every class of a data set's layouts, -1 = not scored."""
+    return spec.scored_as or tuple(range(spec.num_classes))
+
+
+def scored_names(spec: DatasetSpec) -> tuple[str, ...]:
+    """Name the rows of a confusion matrix."""
+    rows = scored_as(spec)
+    return tuple(
+        " / ".join(name for name, row in zip(spec.class_names, rows, strict=True) if row == number) or "(never scored)"
+        for number in range(max(rows) + 1)
+    )
+
+
+def names_beside(path: Path) -> tuple[str, ...]:
+    """Name the rows of a matrix by the record that lies beside it; none without a record of a known data set."""
+    record = path.with_suffix(".json")
+    if not record.is_file():
+        return ()
+    try:
+        dataset = Record.from_json(record.read_text(encoding="utf-8")).cell.dataset
+    except (ValueError, TypeError, KeyError, AttributeError) as error:
+        raise UserError(f"{record} is not a record of this suite ({error}); move it away.") from error
+    return scored_names(resolve("dataset", DATASETS, dataset)) if dataset in DATASETS else ()

@@ -1,0 +1,73 @@
+"""Records for people's own tools: one line per number, as a pandas DataFrame or as CSV."""
+
+from __future__ import annotations
+
+import statistics
+from collections.abc import Iterable, Iterator
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from bench.common.errors import UserError
+from bench.results.records import Record, RecordStore
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+Line = dict[str, object]
+
+
+def frame(source: Path | str | Iterable[Record] = "results") -> pd.DataFrame:
+    """Read records, or those of a folder that `bench run` wrote to, into a DataFrame with one line per number."""
+    import pandas as pd
+
+    return pd.DataFrame(list(lines_of(read_records(source) if isinstance(source, str | Path) else source)))
+
+
+def read_records(folder: Path | str) -> list[Record]:
+    """Read the records of a folder of results, or of a folder of records."""
+    path = Path(folder)
+    records = list(RecordStore(path / "records" if (path / "records").is_dir() else path))
+    if not records:
+        raise UserError(f"{path}: no records in this folder; name one that `bench run` wrote to.")
+    return records
+
+
+def lines_of(records: Iterable[Record]) -> Iterator[Line]:
+    """Lay out records, one line per number, whole; a record without numbers is one line with the reason."""
+    for record in records:
+        cell, made = record.cell, record.provenance
+        about: Line = {
+            "method": cell.method,
+            "preset": cell.preset,
+            "dataset": cell.dataset,
+            "limit": cell.limit,
+            "protocol": cell.protocol,
+            "metric": record.metric,
+            "version": record.version,
+        }
+        rest: Line = {
+            "status": record.status,
+            "reason": record.reason,
+            "weights": record.weights,
+            "networks": " ".join(f"{name}={about}" for name, about in record.networks.items()),
+            "samples": ", ".join(f"{count} {thing}" for thing, count in record.counts.items()),
+            "note": " ".join([record.note, *record.doubts]).strip(),
+            "key": record.key,
+            "commit": made.commit,
+            "dirty": made.dirty,
+            "device": made.device,
+            "start": made.start,
+            "torch": made.versions.get("torch"),
+        }
+        for column in record.values or record.columns or (record.metric,):
+            runs = record.runs.get(column, [])
+            low, high = record.intervals.get(column, (None, None))
+            numbers: Line = {
+                "column": column,
+                "value": record.values.get(column),
+                "std": statistics.stdev(runs) if len(runs) > 1 else None,
+                "runs": len(runs) or (1 if column in record.values else 0),
+                "low": low,
+                "high": high,
+            }
+            yield about | numbers | rest

@@ -1,0 +1,151 @@
+"""Measured numbers on disk: one JSON file per record, written whole or not at all."""
+
+from __future__ import annotations
+
+import json
+import math
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from typing import Any, Literal, get_args
+
+import numpy as np
+
+from bench.common.errors import UserError
+from bench.common.files import whole_file, write_text
+from bench.results.provenance import Provenance
+
+Status = Literal["done", "skipped", "failed"]
+
+
+@dataclass(frozen=True)
+class Record:
+    """One metric of one cell."""
+
+    key: str
+    cell: Cell
+    metric: str
+    version: int
+    status: Status
+    weights: str  # "trained", "untrained" or the sha256 of the file
+    provenance: Provenance
+    values: Mapping[str, float] = field(default_factory=dict)  # column key -> mean over runs
+    runs: Mapping[str, list[float]] = field(default_factory=dict)  # column key -> value of every run
+    reason: str = ""  # why there are no values
+    columns: tuple[str, ...] = ()  # the column keys that stay blank, where there are no values
+    counts: Mapping[str, int] = field(default_factory=dict)  # what was measured: {"layouts": 500, "images": 5000}
+    note: str = ""  # shown below every table that shows the record
+    intervals: Mapping[str, tuple[float, float]] = field(default_factory=dict)  # column key -> 95 % of the mean
+    networks: Mapping[str, str] = field(default_factory=dict)  # that looked at images -> hash, and who vouches for it
+    doubts: tuple[str, ...] = ()  # shown beside the number in every table
+
+    def __post_init__(self) -> None:
+        if self.status not in get_args(Status):
+            raise ValueError(f"status '{self.status}' is none of {', '.join(get_args(Status))}")
+        if bool(self.values) != (self.status == "done") or bool(self.reason) == (self.status == "done"):
+            raise ValueError(f"a '{self.status}' record has {'values' if self.status == 'done' else 'a reason'} only")
+        numbers: list[tuple[str, Sequence[float]]] = [(column, [value]) for column, value in self.values.items()]
+        for column, values in (*numbers, *self.runs.items(), *self.intervals.items()):
+            if not all(math.isfinite(value) for value in values):
+                raise ValueError(f"{self.metric} of {self.cell.title}: {column} is not a finite number")
+
+    def fills(self, column: str) -> bool:
+        """Tell whether the column is this record's to fill, or to leave blank."""
+        return column in (self.values or self.columns or (self.metric,))
+
+    def to_json(self) -> str:
+        """Write as JSON with sorted keys; every float reads back exactly."""
+        return json.dumps(asdict(self), sort_keys=True, indent=1, allow_nan=False, ensure_ascii=False) + "\n"
+
+    @classmethod
+    def from_json(cls, text: str) -> Record:
+        """Read what `to_json` wrote; anything else is a ValueError or TypeError."""
+        fields: Any = json.loads(text)
+        if not isinstance(fields, dict) or not {"cell", "provenance"} <= fields.keys():
+            raise ValueError("it holds no cell and provenance")
+        cell, provenance = Cell(**fields.pop("cell")), Provenance(**fields.pop("provenance"))
+        columns, doubts = tuple(fields.pop("columns")), tuple(fields.pop("doubts", ()))
+        intervals = {column: (low, high) for column, (low, high) in fields.pop("intervals", {}).items()}
+        return cls(cell=cell, provenance=provenance, columns=columns, doubts=doubts, intervals=intervals, **fields)
+
+
+class RecordStore:
+    """A folder of records, each in `<key>.json`; jobs that run at once never share a file."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+
+    def path(self, key: str) -> Path:
+        """Name the file of a record."""
+        return self.folder / f"{key}.json"
+
+    def __contains__(self, key: str) -> bool:
+        return self.path(key).is_file()
+
+    def __getitem__(self, key: str) -> Record:
+        return _read(self.path(key))
+
+    def __iter__(self) -> Iterator[Record]:
+        """Read all records in the order of their keys."""
+        yield from map(_read, sorted(self.folder.glob("*.json")))
+
+    def add(self, record: Record, tables: Mapping[str, np.ndarray] | None = None) -> None:
+        """Write a record whole, in place of one with the same key, after the tables it was made of (<key>.npz)."""
+        if tables:
+            with whole_file(self.path(record.key).with_suffix(".npz")) as file:
+                np.savez_compressed(file, allow_pickle=False, **tables)
+        write_text(self.path(record.key), record.to_json())
+
+
+def _read(path: Path) -> Record:
+    try:
+        record = Record.from_json(path.read_text(encoding="utf-8"))
+        if record.key != path.stem:
+            raise ValueError(f"it holds the key '{record.key}'")
+    except (ValueError, TypeError, KeyError, AttributeError) as error:
+        raise UserError(
+            f"{path} is not a record of this suite ({error}): move it away or delete it, then run again."
+        ) from error
+    return record
+
+
+Preset = Literal["paper", "tiny"]
+
+
+@dataclass(frozen=True)
+class Cell:
+    """One method variant on one data set under one protocol, with all its repeats."""
+
+    method: str
+    preset: Preset
+    dataset: str
+    protocol: str  # possibly derived: "inade2021+fid.real_split=val"
+    limit: int | None = None  # the first label maps only; None = all
+
+    @property
+    def variant(self) -> str:
+        """Name the method as tables do: a size that is not the paper's shows."""
+        return variant_title(self.method, self.preset)
+
+    @property
+    def data(self) -> str:
+        """Name the data as tables do: a limited run never looks like a full one."""
+        return self.dataset if self.limit is None else f"{self.dataset}[:{self.limit}]"
+
+    @property
+    def title(self) -> str:
+        """Name the cell for people."""
+        return f"{self.variant} on {self.data}, protocol {self.protocol}"
+
+
+def variant_title(title: str, preset: Preset) -> str:
+    """Add the preset to a method's printed name, unless it is the paper's."""
+    return title if preset == "paper" else f"{title} ({preset})"
+
+
+def newest(records: Iterable[Record]) -> Record | None:
+    """Choose among records of the same number: the highest metric version, then the latest."""
+    return max(records, key=lambda record: (record.version, record.provenance.start, record.key), default=None)
+
+
+PROBE = "probe"  # in place of a protocol: a cost, which `bench profile` counts on a layout of its own

@@ -1,0 +1,235 @@
+"""The papers' sentences as predicates over numbers: what the printed tables support, and what ours do.
+
+[[claims]]
+id = "inade-best-misd"
+sentence = "..."                   # what the paper says, in our words
+source = "INADE, Section 4.2"
+table = "inade-1"                  # whose numbers speak, printed or measured
+method = "inade"
+over = ["groupdnet", "vspade"]     # it must be at least as good as these, in the direction of each column;
+                                   # "all" = every ranked row of the table
+metrics = ["misd"]
+datasets = ["deepfashion2"]
+ratio = [0.1, 0.2]                 # optional: instead, method / over must lie in here
+range = [50.0, inf]                # optional, in place of `over`: the method's own number must lie in here
+miniature = true                   # optional: it can be asked of the built-in data too
+note = "..."                       # optional: what is to be known of it
+"""
+
+from __future__ import annotations
+
+import statistics
+import sys
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from itertools import product
+from pathlib import Path
+from typing import Any, Literal
+
+from bench.common.catalog import check_name
+from bench.common.errors import UserError
+from bench.common.places import CLAIMS
+from bench.results.records import Record, newest
+from bench.results.tables.paper_table import PaperTable
+from bench.results.tables.published import PublishedTable, published_table
+from metrics.columns import Better
+
+if sys.version_info >= (3, 11):
+    import tomllib
+else:
+    import tomli as tomllib
+
+MINIATURES = {"deepfashion2": "paperdolls2"}  # every other data set is played by paperdolls
+_SPREADS = 2.0  # of a measured number to both sides: a verdict that turns within them is none
+
+Outcome = Literal["holds", "fails", "cannot say"]
+
+
+@dataclass(frozen=True)
+class Figure:
+    """A number with the spread of its runs; a printed one has none."""
+
+    value: float
+    spread: float = 0.0
+
+    @property
+    def ends(self) -> tuple[float, ...]:
+        """Give what the number may as well be."""
+        return (self.value - _SPREADS * self.spread, self.value + _SPREADS * self.spread)
+
+
+Find = Callable[[str, str, str], Figure | None]  # (method, data set, metric) -> number
+
+
+@dataclass(frozen=True)
+class Finding:
+    """One comparison of a claim."""
+
+    outcome: Outcome
+    words: str  # "inade 0.0187 against groupdnet 0.0303, moid on deepfashion2"
+
+
+@dataclass(frozen=True)
+class Claim:
+    """A sentence of a paper, and what must be true of numbers for it to hold."""
+
+    id: str
+    sentence: str
+    source: str
+    table: str
+    method: str
+    metrics: tuple[str, ...]
+    datasets: tuple[str, ...]
+    over: tuple[str, ...] = ()
+    ratio: tuple[float, float] | None = None
+    range: tuple[float, float] | None = None
+    miniature: bool = False
+    note: str = ""
+
+    @cached_property
+    def printed(self) -> PublishedTable:
+        """Read the table whose numbers speak."""
+        return published_table(self.table)
+
+    @property
+    def rivals(self) -> tuple[str, ...]:
+        """Name the methods to compare with."""
+        if self.over != ("all",):
+            return self.over
+        return tuple(row.method for row in self.printed.rows if row.ranked and row.method != self.method)
+
+    def better(self, metric: str) -> Better:
+        """Tell which direction of a column is good."""
+        return next(column.better for _, column in self.printed.places if column.metric == metric)
+
+    def findings(self, find: Find, places: Iterable[tuple[str, str]]) -> Iterator[Finding]:
+        """Compare on every data set, in every metric, with every rival."""
+        for dataset, metric in places:
+            for rival in self.rivals or ("",):
+                yield self._finding(find, dataset, metric, rival)
+
+    def _finding(self, find: Find, dataset: str, metric: str, rival: str) -> Finding:
+        names = [self.method, rival] if rival else [self.method]
+        figures = [find(name, dataset, metric) for name in names]
+        where = f"{metric} on {dataset}"
+        missing = [name for name, figure in zip(names, figures, strict=True) if figure is None]
+        if missing:
+            return Finding("cannot say", f"no number of {' and '.join(missing)}, {where}")
+        known = [figure for figure in figures if figure is not None]
+        words = " against ".join(f"{name} {figure.value:.6g}" for name, figure in zip(names, known, strict=True))
+        verdicts = {self._is_true(metric, *values) for values in product(*(figure.ends for figure in known))}
+        if len(verdicts) > 1:
+            return Finding("cannot say", f"{words}, {where}: within two spreads of their runs")
+        return Finding("holds" if verdicts.pop() else "fails", f"{words}, {where}")
+
+    def _is_true(self, metric: str, ours: float, theirs: float = 1.0) -> bool:
+        if self.range is not None:
+            return self.range[0] <= ours <= self.range[1]
+        if self.ratio is not None:
+            return self.ratio[0] * theirs <= ours <= self.ratio[1] * theirs
+        return ours >= theirs if self.better(metric) == "higher" else ours <= theirs
+
+    @property
+    def places(self) -> list[tuple[str, str]]:
+        """List data set and metric of every comparison; places that the table has not are not asked for."""
+        there = {(dataset, column.metric) for dataset, column in self.printed.places}
+        return [place for place in product(self.datasets, self.metrics) if place in there]
+
+
+@dataclass(frozen=True)
+class Judgement:
+    """A claim's outcome with all that led to it."""
+
+    claim: Claim
+    findings: tuple[Finding, ...]
+
+    @property
+    def outcome(self) -> Outcome:
+        """One comparison that fails refutes a sentence, one that is missing leaves it open."""
+        outcomes = {finding.outcome for finding in self.findings}
+        if "fails" in outcomes:
+            return "fails"
+        return "holds" if outcomes == {"holds"} else "cannot say"
+
+
+def read_claims(path: Path = CLAIMS) -> dict[str, Claim]:
+    """Read all claims: id -> claim."""
+    try:
+        claims = [_claim(entry) for entry in tomllib.loads(path.read_text(encoding="utf-8"))["claims"]]
+        for claim in claims:
+            _check(claim)
+    except (OSError, ValueError, TypeError, KeyError) as error:
+        raise UserError(f"{path}: not a list of claims ({error}).") from error
+    return {claim.id: claim for claim in claims}
+
+
+def _claim(entry: Mapping[str, Any]) -> Claim:
+    fields: dict[str, Any] = {key: tuple(value) if isinstance(value, list) else value for key, value in entry.items()}
+    fields["over"] = ("all",) if entry.get("over") == "all" else fields.get("over", ())
+    return Claim(**fields)
+
+
+def _check(claim: Claim) -> None:
+    """Refuse what could never be judged: a typing error must not read as a missing measurement."""
+    if bool(claim.over) == (claim.range is not None):
+        raise ValueError(f"{claim.id} needs either `over` or `range`")
+    metrics = {column.metric for _, column in claim.printed.places}
+    datasets = {dataset for dataset, _ in claim.printed.places}
+    rows = {row.method for row in claim.printed.rows}
+    for kind, named, known in (
+        ("metric", claim.metrics, metrics),
+        ("data set", claim.datasets, datasets),
+        ("method", (claim.method, *claim.rivals), rows),
+    ):
+        if unknown := [name for name in named if name not in known]:
+            raise ValueError(f"{claim.id}: {claim.table} has no {kind} '{unknown[0]}'")
+    if not claim.places:
+        raise ValueError(f"{claim.id}: {claim.table} has none of its metrics on its data sets")
+
+
+def chosen(claims: Mapping[str, Claim], names: Sequence[str]) -> list[Claim]:
+    """Pick claims by name; all, if none is named."""
+    for name in names:
+        check_name("claim", claims, name)
+    return [claims[name] for name in names or claims]
+
+
+def judge_published(claim: Claim) -> Judgement:
+    """Ask the paper's own numbers."""
+    numbers: dict[tuple[str, str, str], Figure] = {}
+    for row in claim.printed.rows:
+        for (dataset, column), printed in zip(claim.printed.places, row.values, strict=True):
+            if printed.number is not None:
+                numbers.setdefault((row.method, dataset, column.metric), Figure(float(printed.number)))
+    return Judgement(claim, tuple(claim.findings(lambda *place: numbers.get(place), claim.places)))
+
+
+def judge_measured(claim: Claim, records: Sequence[Record]) -> Judgement:
+    """Ask our numbers of the papers' networks on the papers' data."""
+    table = PaperTable(claim.printed, records)
+    found: dict[tuple[str, str, str], Figure] = {}
+    for row, dataset, column, _ in table.places():
+        record = table.measured(row, dataset, column)
+        if record is not None and record.status == "done" and record.weights != "untrained":
+            found.setdefault((row.method, dataset, column.metric), _figure(record, column.key))
+    return Judgement(claim, tuple(claim.findings(lambda *place: found.get(place), claim.places)))
+
+
+def judge_miniature(claim: Claim, records: Iterable[Record], datasets: Sequence[str]) -> Judgement:
+    """Ask small networks on the built-in data, whose metrics have names of their own."""
+    usable = [record for record in records if record.cell.preset == "tiny" and record.weights != "untrained"]
+
+    def find(method: str, dataset: str, metric: str) -> Figure | None:
+        column = f"{metric}_pd"
+        fitting = [r for r in usable if (r.cell.method, r.cell.dataset) == (method, dataset) and column in r.values]
+        record = newest(fitting)
+        return None if record is None else _figure(record, column)
+
+    mapped = dict.fromkeys((MINIATURES.get(dataset, "paperdolls"), metric) for dataset, metric in claim.places)
+    return Judgement(claim, tuple(claim.findings(find, [place for place in mapped if place[0] in datasets])))
+
+
+def _figure(record: Record, column: str) -> Figure:
+    runs = record.runs.get(column, [])
+    return Figure(record.values[column], statistics.stdev(runs) if len(runs) > 1 else 0.0)

@@ -1,0 +1,168 @@
+"""A method with its weights: shipped ones for the built-in data, the authors' files or a trained run for the rest."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import nn
+
+from bench.common.catalog import resolve
+from bench.common.errors import UserError
+from bench.common.files import sha256_of
+from bench.common.places import SHIPPED_WEIGHTS
+from bench.results.records import Preset
+from bench.synthesis.batches import stream
+from bench.weights.known import WEIGHT_FILES, method_folder
+from bench.weights.tensors import load_into, read_weights
+from bench.weights.trust import trusted
+from models import METHODS
+from models.base import Method, MethodSpec
+from models.parts.spectral import complete_state, fold_spectral
+from models.training.initial_weights import initialise
+
+UNTRAINED = "untrained"
+_NEEDED = ("generator", "order")  # networks that draw; encoders and mean codes may be missing
+BANK = "bank.safetensors"  # its name, beside the weights
+
+
+@dataclass(frozen=True)
+class MethodWeights:
+    """Which files fill a method; none where it has nothing to learn or is run untrained."""
+
+    files: tuple[tuple[str, Path, str], ...] = ()  # network ("" = the whole method), its file, the file's SHA-256
+    untrained: bool = False
+    bank: Path | None = None  # training photos that the method draws from
+
+    @property
+    def identity(self) -> str:
+        """What records and keys say of the weights: hashes, "untrained", or "none"."""
+        if self.untrained:
+            return UNTRAINED
+        banks = [sha256_of(self.bank)] if self.bank else []
+        return " ".join([*(sha256 for _, _, sha256 in self.files), *banks]) or "none"
+
+
+def find_method_weights(
+    spec: MethodSpec[Any], dataset: str, preset: Preset, root: Path, chosen: Path | None, *, untrained: bool
+) -> MethodWeights:
+    """Look in the one place each kind of weights has; what is missing is said with the way out.
+
+    No author publishes hashes: a file must be what the record of its training says, or what it was at its first use.
+    A file that the user names may be any.
+    """
+    if not spec.has_weights:
+        return MethodWeights()
+    if untrained:
+        return MethodWeights(untrained=True)
+    if chosen is not None:
+        if not chosen.is_file():
+            raise UserError(f"{chosen}: no such weight file (--weights {spec.name}=...).")
+        weights = MethodWeights((("", chosen, sha256_of(chosen)),))
+    else:
+        found = _shipped(spec) if preset == "tiny" else _in_folder(spec, method_folder(spec.name, dataset, root))
+        weights = MethodWeights(tuple((network, path, trusted(path)) for network, path in found.items()))
+    if not spec.has_bank:
+        return weights
+    return replace(weights, bank=find_bank(spec, dataset, weights.files[0][1].parent))
+
+
+def find_bank(spec: MethodSpec[Any], dataset: str, folder: Path) -> Path:
+    """Find the training photos that a method draws from, beside its weights."""
+    path = folder / BANK
+    if not path.is_file():
+        raise UserError(
+            f"{spec.title} draws from training photos, expected in {path}. Gather them with "
+            f"`bench bank --dataset {dataset.removesuffix('2')} -o {path}`."
+        )
+    return path
+
+
+def open_bank(method: Method[Any], path: Path) -> None:
+    """Let a method draw from the photos in a file."""
+    try:
+        method.open_bank(read_weights(path))
+    except ValueError as error:
+        raise UserError(f"{path}: not the bank of this network. {error} Gather it anew with `bench bank`.") from error
+
+
+def _shipped(spec: MethodSpec[Any]) -> dict[str, Path]:
+    path = SHIPPED_WEIGHTS / "paperdolls" / f"{spec.name}.safetensors"
+    if not path.is_file() and spec.tiny_recipe is None:
+        raise UserError(f"{spec.title} has no weights for the built-in data and cannot be trained; use --untrained.")
+    if not path.is_file():
+        raise UserError(
+            f"{spec.title} has no shipped weights for the built-in data ({path}). Train it with "
+            f"`bench train --method {spec.name} --dataset paperdolls` and give "
+            f"--weights {spec.name}=runs/{spec.name}-paperdolls-0/weights.safetensors, or use --untrained."
+        )
+    return {"": path}
+
+
+def _in_folder(spec: MethodSpec[Any], folder: Path) -> dict[str, Path]:
+    own = folder / "weights.safetensors"
+    if own.is_file():
+        return {"": own}
+    found = {}
+    for network, names in spec.files.items():
+        paths = [folder / name for name in names if (folder / name).is_file()]
+        if paths:
+            found[network] = paths[0]
+    if {"generator", *spec.files}.intersection(_NEEDED) - found.keys():
+        theirs = " and ".join(" or ".join(spec.files[network]) for network in _NEEDED if spec.files.get(network))
+        raise UserError(
+            f"{spec.title}: no weights in {folder} (looked for weights.safetensors of `bench train`"
+            f"{f' and {theirs} of the authors' if theirs else ''}). {_source(spec.name, folder.name)} Put one there, "
+            f"name a file with --weights {spec.name}=FILE, or run with --untrained, which every table will say."
+        )
+    return found
+
+
+def _source(method: str, dataset: str) -> str:
+    """Say where the authors' files are, if they released any."""
+    released = [weights for name, weights in WEIGHT_FILES.items() if name.startswith(f"{method}/{dataset}/")]
+    if not released:
+        return f"Nobody released any for {dataset}."
+    return f"The authors' are here: {released[0].click or released[0].url}."
+
+
+def build_method(spec: MethodSpec[Any], config: object, weights: MethodWeights, device: torch.device) -> Method[Any]:
+    """Build a method ready to draw: filled, in evaluation mode, frozen."""
+    method: Method[Any] = spec.build(config)
+    if weights.untrained:
+        initialise(method, 1.0, stream("untrained", spec.name))
+    for network, path, _ in weights.files:
+        part: nn.Module = method.get_submodule(network) if network else method
+        state = read_weights(path)
+        try:
+            load_into(part, state, path)
+        except UserError as error:
+            fits = _variants_that_fit(spec, network, state)
+            raise UserError(f"{error} It fits: {', '.join(fits)}." if fits else str(error)) from error
+    if weights.bank is not None:
+        open_bank(method, weights.bank)
+    method.eval().requires_grad_(False)
+    fold_spectral(method)
+    return method.to(device, memory_format=torch.channels_last)  # type: ignore[call-overload,no-any-return]
+
+
+def _variants_that_fit(spec: MethodSpec[Any], network: str, state: Mapping[str, torch.Tensor]) -> list[str]:
+    """Name the other variants of a method, on whatever data set, whose network has exactly these keys and shapes."""
+    fitting = []
+    for other in (resolve("method", METHODS, name) for name in METHODS):
+        if other.build is spec.build and other.name != spec.name:
+            for config in dict.fromkeys(other.configs.values()):
+                with torch.device("meta"):
+                    method = other.build(config)
+                part = getattr(method, network) if network else method
+                if part is not None and _shapes(complete_state(state, part)) == _shapes(part.state_dict()):
+                    fitting.append(other.name)
+                    break
+    return fitting
+
+
+def _shapes(state: Mapping[str, torch.Tensor]) -> dict[str, torch.Size]:
+    return {key: value.shape for key, value in state.items()}

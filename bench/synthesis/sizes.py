@@ -1,0 +1,73 @@
+"""Which size of a method's network fits a data set."""
+
+from __future__ import annotations
+
+from dataclasses import fields, replace
+from itertools import permutations
+from typing import Any
+
+from bench.common.errors import UserError
+from bench.datasets import DATASETS
+from bench.datasets.base import Dataset, DatasetSpec
+from bench.results.records import Preset
+from models.base import MethodSpec
+
+GRID = 32  # pixels; networks of the papers' sizes halve and double their grids five times
+
+
+def is_built_in(dataset: str) -> bool:
+    """Whether a data set is drawn by the suite itself."""
+    return dataset.startswith("paperdolls")
+
+
+def default_preset(dataset: str) -> Preset:
+    """The network sizes that fit a data set."""
+    return "tiny" if is_built_in(dataset) else "paper"
+
+
+def choose_config(spec: MethodSpec[Any], dataset: str, preset: Preset) -> Any:  # noqa: ANN401 - the method's own type
+    """Find a method's network sizes for a data set."""
+    if preset == "tiny":
+        if not is_built_in(dataset):
+            raise UserError(f"The tiny preset is for paperdolls and paperdolls2; {dataset} needs --preset paper.")
+        return spec.tiny
+    if dataset not in spec.configs:
+        known = ", ".join(spec.configs) or "none"
+        raise UserError(f"{spec.title} has no network of the paper's size for {dataset}; it has one for: {known}.")
+    return spec.configs[dataset]
+
+
+def config_for(spec: MethodSpec[Any], data: DatasetSpec, preset: Preset) -> Any:  # noqa: ANN401 - the method's own type
+    """Find a method's network sizes for a data set, a folder of the user's included, which no paper has sizes for."""
+    if data.name in DATASETS or not spec.configs or preset == "tiny":
+        return choose_config(spec, data.name, preset)
+    if all(config == spec.tiny for config in spec.configs.values()):
+        return spec.tiny  # there is nothing to choose
+    config = _free_of_classes(spec)
+    if config is None:
+        raise UserError(f"{spec.title}'s network depends on the classes: {data.name} needs a config of its own for it.")
+    height, width = data.size
+    if height % GRID or width % GRID:
+        raise UserError(f"{spec.title} draws multiples of {GRID} pixels; {data.name} has the size {height} x {width}.")
+    return _fitted(config, height, width, data.num_classes, edges=data.has_instances)
+
+
+def _free_of_classes(spec: MethodSpec[Any]) -> Any:  # noqa: ANN401 - the method's own type
+    """Find a network that fits any classes: one that differs from another in their number and in nothing else."""
+    configs = sorted(spec.configs.items(), key=lambda entry: entry[0] != "ade20k")
+    for (_, one), (_, other) in permutations(configs, 2):
+        if hasattr(one, "num_classes") and one.num_classes != other.num_classes:
+            fitted = _fitted(one, other.height, other.width, other.num_classes, edges=getattr(other, "edges", False))
+            if fitted == other:
+                return one
+    return None
+
+
+def _fitted(config: Any, height: int, width: int, num_classes: int, *, edges: bool) -> Any:  # noqa: ANN401
+    changed = {"height": height, "width": width, "num_classes": num_classes, "edges": edges}
+    return replace(config, **{field.name: changed[field.name] for field in fields(config) if field.name in changed})
+
+
+def size_of(config: Any, dataset: Dataset) -> tuple[int, int]:  # noqa: ANN401 - the method's own config
+    """Give the size that a network draws: SC-GAN's CelebAMask-HQ is 512x512, the others' 256x256."""
+    return getattr(config, "height", dataset.size[0]), getattr(config, "width", dataset.size[1])

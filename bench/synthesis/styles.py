@@ -1,0 +1,141 @@
+"""Styles that a layout borrows from the photos of others: two of them morphed, or one for every part."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from bench.common.errors import UserError
+from bench.datasets.base import Dataset, Item
+from bench.synthesis.batches import Batch, collate, stream
+from bench.synthesis.methods import MethodWeights
+from bench.synthesis.regions import Part
+from models.base import Method, MethodSpec
+
+
+def check_reader(spec: MethodSpec[Any], method: Method[Any], weights: MethodWeights) -> None:
+    """Refuse a method that cannot read the style of a photo, or whose encoder was left empty."""
+    if method.encoder is None or method.scope == "none":
+        raise UserError(
+            f"{spec.title} cannot read a style from a photo, which --morph and --mix need; name methods with an "
+            "encoder, such as vspade, groupdnet, inade or sean."
+        )
+    networks = {network for network, _, _ in weights.files}
+    if "encoder" in spec.files and networks and not networks & {"", "encoder"}:
+        folder = weights.files[0][1].parent
+        raise UserError(
+            f"{spec.title}: --morph and --mix need its encoder, whose file ({' or '.join(spec.files['encoder'])}) is "
+            f"not in {folder}. Put it there, or name whole weights with --weights {spec.name}=FILE."
+        )
+
+
+@torch.inference_mode()
+def morph(
+    method: Method[Any],
+    dataset: Dataset,
+    index: int,
+    ends: tuple[int, int],
+    steps: int,
+    seed: int,
+    device: torch.device,
+) -> Tensor:
+    """Draw one layout [K, 3, H, W] in styles on the straight line between those of two photos."""
+    target = dataset[index]
+    layout = collate([target], dataset.num_classes).to(device).layout
+    first, last = (_borrowed(method, dataset[end], target, (dataset, steps), (seed, index), device) for end in ends)
+    style = method.blend_styles(first, last, torch.linspace(0, 1, steps, device=device))
+    return method.synthesize(layout, style)
+
+
+@torch.inference_mode()
+def mixture(
+    method: Method[Any],
+    dataset: Dataset,
+    index: int,
+    loans: Sequence[tuple[Part, int]],
+    seed: int,
+    device: torch.device,
+) -> Tensor:
+    """Draw one layout in the style of its own photo, then after each loan of a part's style from another photo."""
+    target = dataset[index]
+    layout = collate([target], dataset.num_classes).to(device).layout
+    style = _borrowed(method, target, target, (dataset, 1), (seed, index), device)
+    images = [method.synthesize(layout, style)]
+    for part, lender in loans:
+        other = _borrowed(method, dataset[lender], target, (dataset, 1), (seed, index), device)
+        style = method.mix_styles(style, other, layout, part.region(layout))
+        images.append(method.synthesize(layout, style))
+    return torch.cat(images)
+
+
+def pairings(source: Item, target: Item) -> Iterator[dict[int, int]]:
+    """Pair the objects of each class in their order, again and again until every one of `target` has a partner.
+
+    A pairing names a target's id for ids of the source; a photo and its own layout are paired object by object.
+    """
+    theirs, ours = _objects(source), _objects(target)
+    turns = max((-(-len(ours[label]) // len(ids)) for label, ids in theirs.items() if label in ours), default=1)
+    for turn in range(turns):
+        yield {
+            their: our
+            for label, ids in theirs.items()
+            for their, our in zip(ids, ours.get(label, [])[turn * len(ids) :], strict=False)
+        }
+
+
+def _objects(item: Item) -> dict[int, list[int]]:
+    """List the instances of every class; one of several classes counts for that of most of its pixels."""
+    objects: dict[int, list[int]] = {}
+    for number in np.unique(item.instances[item.instances != 0]).tolist():
+        label = int(np.bincount(item.labels[item.instances == number]).argmax())
+        objects.setdefault(label, []).append(number)
+    return objects
+
+
+def _renamed(item: Item, names: Mapping[int, int]) -> Item:
+    """Give instances the ids of their partners, so that a style per instance fits the other layout."""
+    table = np.zeros(int(item.instances.max()) + 1, item.instances.dtype)  # without a partner: none
+    table[list(names)] = list(names.values())
+    return replace(item, instances=table[item.instances])
+
+
+def _borrowed(
+    method: Method[Any],
+    source: Item,
+    target: Item,
+    form: tuple[Dataset, int],
+    streams: tuple[int, int],
+    device: torch.device,
+) -> Any:  # noqa: ANN401 - the method's own type
+    """Read the style of a photo for another layout, so many copies of it.
+
+    The noise is that of the first image which the metrics see of the layout. Parts that the photo does not show
+    have a style from the prior.
+    """
+    dataset, copies = form
+    layout = collate([target], dataset.num_classes).to(device).layout.repeated(copies)
+    noise = method.sample_style(layout, [stream(streams[0], streams[1], "image", 0) for _ in range(copies)])
+    style = None
+    for names in pairings(source, target):
+        photo = collate([_renamed(source, names)], dataset.num_classes).to(device).repeated(copies)
+        read = method.encode_style(photo.images, photo.layout, noise)[0]
+        partners = torch.tensor(list(names.values()), device=device)
+        region = torch.isin(layout.instances, partners)
+        style = read if style is None else method.mix_styles(style, read, layout, region)
+    unseen = ~torch.isin(layout.labels, torch.from_numpy(np.unique(source.labels).astype(np.int64)).to(device))
+    if method.scope == "image" or not unseen.any():  # the style of a whole image covers what its photo does not show
+        return style
+    return method.mix_styles(style, noise, layout, unseen)
+
+
+def draw_style(method: Method[Any], batch: Batch, rngs: Sequence[torch.Generator], *, from_photo: bool = False) -> Any:  # noqa: ANN401 - the method's own type
+    """Draw a style for every layout: from the prior, or of its own photo where that is asked for and can be read."""
+    noise = method.sample_style(batch.layout, rngs)
+    if method.needs_photo or (from_photo and method.encoder is not None):
+        return method.encode_style(batch.images, batch.layout, noise)[0]
+    return noise

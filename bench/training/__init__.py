@@ -1,0 +1,1 @@
+"""How methods, segmenters and small networks are trained and watched."""

@@ -1,0 +1,285 @@
+"""The papers in miniature: methods trained on the built-in data at one budget, several times, and measured.
+
+Every job is one training of one method, in a process of its own kind: what it has finished stays on disk, so that a
+stopped study goes on where it was.
+"""
+
+from __future__ import annotations
+
+import json
+import multiprocessing
+import multiprocessing.context
+import os
+import shlex
+import time
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from concurrent.futures import ProcessPoolExecutor, as_completed
+from concurrent.futures.process import BrokenProcessPool
+from dataclasses import dataclass, replace
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from bench.common.catalog import resolve
+from bench.common.errors import UserError, explained
+from bench.common.files import sha256_of, write_text
+from bench.common.progress import Reporter, progress_bar
+from bench.datasets.base import Dataset, Item
+from bench.datasets.find import find_dataset
+from bench.evaluation.plan import Wishes
+from bench.evaluation.session import Bench
+from bench.results.tables.entries import REFERENCES
+from bench.synthesis.devices import choose_device
+from bench.synthesis.methods import BANK, open_bank
+from bench.synthesis.sizes import config_for
+from bench.training.start import choose_recipe, export
+from bench.training.trainer import Precision, Trainer, TrainingOptions
+from bench.weights.tensors import write_tensors
+from models import METHODS
+from models.base import MethodSpec
+from models.training.recipe import Schedule
+
+TRAINED_ON = "paperdolls"
+METRICS = ("fid-pd", "lpips-pd", "mcsd-pd", "misd-pd", "segmentation-pd", "params", "macs")
+_BANK_ITEMS = 1000  # photos that SIMS draws from
+_EPOCHS = 30  # of a training at most; rates change between them
+
+
+@dataclass(frozen=True)
+class Job:
+    """One training of one method; 0 is the first."""
+
+    method: str
+    training: int
+
+
+@dataclass(frozen=True)
+class Study:
+    """What all jobs share."""
+
+    out: Path
+    steps: int
+    batch: int
+    precision: Precision
+    device: str
+    datasets: tuple[str, ...]
+    protocol: str
+    draw_batch: int = 256  # images per call of a generator while measuring
+
+    def folder(self, job: Job) -> Path:
+        """Name the run folder of a training."""
+        return self.out / "runs" / f"{job.method}-{job.training}"
+
+    @property
+    def trainings_file(self) -> Path:
+        """Name the list of finished trainings, which is kept with the records where weights are not."""
+        return self.out / "trainings.json"
+
+    def trainings(self) -> dict[str, dict[str, Any]]:
+        """Read the list, by the names of the run folders."""
+        listed = json.loads(self.trainings_file.read_text(encoding="utf-8")) if self.trainings_file.is_file() else []
+        return {training["run"]: training for training in listed}
+
+    def note(self, jobs: Iterable[Job]) -> None:
+        """Put finished jobs on the list, with what each took: so a record's weights are told apart."""
+        kept = ("config", "recipe", "data")  # of each training; they are in its own record
+        trainings = self.trainings()
+        for job in jobs:
+            path, name = self._weights(job).with_suffix(".json"), self.folder(job).name
+            if path.is_file():
+                record = json.loads(path.read_text(encoding="utf-8"))
+                of_study = {"run": name, "protocol": self.protocol, "measured_on": list(self.datasets)}
+                trainings[name] = {**of_study, **{key: record[key] for key in record if key not in kept}}
+        listed = [trainings[name] for name in sorted(trainings)]
+        write_text(self.trainings_file, json.dumps(listed, indent=1, sort_keys=True) + "\n")
+
+    def words(self, job: Job) -> list[str]:
+        """Word a training as a command; trainings of another budget have others."""
+        words = ["miniature", "--methods", job.method, "--trainings", str(job.training + 1)]
+        return [*words, "--steps", str(self.steps), "--batch-size", str(self.batch), "--precision", self.precision]
+
+    def work(self, items: Dataset, job: Job) -> None:
+        """Train, unless that is done, and measure what is not on record.
+
+        A training that is on the list and has no weights here was measured where they are.
+        """
+        torch.set_num_threads(1)  # the processes share the cores
+        weights = {}
+        if job.method not in REFERENCES:
+            path, finished = self._weights(job), self._finished(job)
+            if finished and not path.is_file():
+                return
+            weights[job.method] = path if finished else self._train(items, job)
+        wishes = Wishes(
+            (job.method,), self.datasets, metrics=METRICS, protocol=self.protocol, preset="tiny", weights=weights
+        )
+        bench = Bench(self.out, self.device, self.draw_batch)
+        for record in bench.measure(wishes, Reporter(progress_bar())):
+            if record.status == "failed":
+                raise UserError(f"{record.metric} on {record.cell.data}: {record.reason}")
+
+    def _finished(self, job: Job) -> bool:
+        """Tell whether weights are here, or the list says that they were measured; refuse those of another budget."""
+        path = self._weights(job).with_suffix(".json")  # written after the weights
+        here = path.is_file() and self._weights(job).is_file()
+        training = json.loads(path.read_text(encoding="utf-8")) if here else self.trainings().get(self.folder(job).name)
+        if training is None:
+            return False
+        if training["command"] != shlex.join(["bench", *self.words(job)]):
+            raise UserError(f"{self.out} holds it from `{training['command']}`: give another --out, or its options.")
+        return here or self._measured(training)
+
+    def _measured(self, training: dict[str, Any]) -> bool:
+        """Tell whether a listed training was measured as this study measures."""
+        on = training.get("measured_on", ())
+        return training.get("protocol") == self.protocol and {*self.datasets} <= {*on}
+
+    def _train(self, items: Dataset, job: Job) -> Path:
+        folder = self.folder(job)
+        trainer = self._trainer(items, job, folder)
+        start = time.perf_counter()
+        trainer.train(lambda step, losses: None)
+        path = export(trainer, time.perf_counter() - start, self.words(job))
+        (folder / "last.pt").unlink()  # three times as large as the weights, and of no more use
+        return path
+
+    def _weights(self, job: Job) -> Path:
+        return self.folder(job) / "weights.safetensors"
+
+    def _trainer(self, items: Dataset, job: Job, folder: Path) -> Trainer:
+        spec: MethodSpec[Any] = resolve("method", METHODS, job.method)
+        config = config_for(spec, items.spec, "tiny")
+        recipe = self.budgeted(choose_recipe(spec, items.name, "tiny"))
+        method = spec.build(config)
+        bank = _gathered(items, config, folder / BANK) if spec.has_bank else None
+        if bank is not None:
+            open_bank(method, bank)
+        options = TrainingOptions(
+            folder,
+            job.training,
+            choose_device(self.device),
+            self.precision,
+            sha256_of(bank) if bank else None,
+            save_every=recipe.epochs + recipe.decay_epochs,
+        )
+        return Trainer(method, recipe, items, options)
+
+    def budgeted(self, recipe: Schedule) -> Schedule:
+        """Give a recipe the study's budget: half of it at the full rate, half with decay; rates are its own."""
+        epochs = max(number for number in range(1, _EPOCHS + 1) if self.steps % number == 0)
+        return replace(
+            recipe,
+            batch=self.batch,
+            epoch_images=self.steps // epochs * self.batch,
+            epochs=epochs - epochs // 2,
+            decay_epochs=epochs // 2,
+        )
+
+
+def _gathered(items: Dataset, config: Any, path: Path) -> Path:  # noqa: ANN401 - the method's own config
+    from models.sims.method import gather
+
+    chosen = (items[index] for index in range(min(_BANK_ITEMS, len(items))))
+    write_tensors(path, gather(config, ((item.labels, item.image) for item in chosen)).tensors(), {})
+    return path
+
+
+def jobs_of(wanted: Sequence[str], trainings: int) -> list[Job]:
+    """List the jobs of methods (none named: all that can be trained), the first training of each before any second."""
+    trainable = [name for name in METHODS if resolve("method", METHODS, name).tiny_recipe is not None]
+    names = wanted or [*REFERENCES, *trainable]
+    return [Job(name, n) for n in range(trainings) for name in names if n == 0 or name not in REFERENCES]
+
+
+class Remembered(Dataset):
+    """Items held in memory, so that many trainings render them once; processes that are forked share them."""
+
+    def __init__(self, dataset: Dataset, items: Iterable[Item]) -> None:
+        self.spec, self.split, self.size = dataset.spec, dataset.split, dataset.size
+        self._dataset = dataset
+        self._items = list(items)
+
+    def __len__(self) -> int:
+        return len(self._items)
+
+    def loader(self, index: int) -> Callable[[], Item]:
+        """Give a call that hands out one item."""
+        return partial(self._items.__getitem__, index)
+
+    def resized(self, size: tuple[int, int]) -> Dataset:
+        """Give the same items at another size, made anew."""
+        return self._dataset.resized(size)
+
+    def fingerprint(self) -> str:
+        """Hash as the data set itself does."""
+        return self._dataset.fingerprint()
+
+
+def training_items(processes: int, advance: Callable[[], None]) -> Remembered:
+    """Render all training items."""
+    dataset = find_dataset(TRAINED_ON, None).open("train", None)
+    loaders = map(dataset.loader, range(len(dataset)))
+    with ProcessPoolExecutor(max(1, processes), _context()) as pool:
+        return Remembered(dataset, _counted(pool.map(_rendered, loaders, chunksize=100), advance))
+
+
+def _rendered(load: Callable[[], Item]) -> Item:
+    return load()
+
+
+def _counted(items: Iterable[Item], advance: Callable[[], None]) -> Iterator[Item]:
+    for item in items:
+        advance()
+        yield item
+
+
+def _context() -> multiprocessing.context.BaseContext:
+    """Fork where that is possible: what is in memory is shared, not copied. Nothing may be on a GPU yet."""
+    return multiprocessing.get_context("fork" if hasattr(os, "fork") else "spawn")
+
+
+def run_jobs(jobs: Sequence[Job], work: Callable[[Job], None], processes: int) -> Iterator[tuple[Job, str]]:
+    """Work on all jobs at once and yield each that ends, with what went wrong or ""; the others go on."""
+    if processes == 0:
+        for job in jobs:
+            yield job, _outcome(work, job)
+        return
+    with ProcessPoolExecutor(processes, _context(), initializer=_remember, initargs=(work,)) as pool:
+        running = {pool.submit(_remembered_work, job): job for job in jobs}
+        try:
+            for future in as_completed(running):
+                yield running[future], future.result()
+        except BrokenProcessPool as error:
+            raise UserError(
+                "A process of the study was killed, perhaps for want of memory. What is finished is kept: repeat the "
+                "command, with fewer --jobs."
+            ) from error
+        except BaseException:
+            working = list(pool._processes.values())  # kill_workers() is new in Python 3.14
+            pool.shutdown(wait=False, cancel_futures=True)
+            for process in working:
+                process.kill()  # what it finished is on disk
+            raise
+
+
+_work: Callable[[Job], None]
+
+
+def _remember(work: Callable[[Job], None]) -> None:
+    global _work  # a process of the pool is told once what its jobs have in common
+    _work = work
+
+
+def _remembered_work(job: Job) -> str:
+    return _outcome(_work, job)
+
+
+def _outcome(work: Callable[[Job], None], job: Job) -> str:
+    """Do one job; its error must not end the others."""
+    try:
+        work(job)
+    except Exception as error:
+        return explained(error)[0]
+    return ""

@@ -1,0 +1,174 @@
+"""What is seen of a training while it runs: the suite's own numbers every few epochs, the best weights, TensorBoard.
+
+Nothing here may change what is trained: evaluation builds a network of its own from a file.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from PIL import Image
+
+from bench.common.catalog import resolve
+from bench.common.errors import UserError
+from bench.common.files import link_or_copy, sha256_of, write_text
+from bench.common.progress import Reporter
+from bench.datasets.base import DatasetSpec
+from bench.evaluation.networks import FeatureNetworks
+from bench.evaluation.plan import Wishes, default_metrics, plan_cells
+from bench.evaluation.session import Bench
+from bench.training.run_folder import read_rows, write_rows
+from bench.training.trainer import Trainer
+from bench.weights.tensors import write_weights
+from metrics import METRICS
+from metrics.base import Column
+
+_COSTS = ("params", "macs")  # training does not change them
+
+
+def quality_metrics(data: DatasetSpec) -> tuple[str, ...]:
+    """The metrics of a data set that training changes."""
+    return tuple(name for name in default_metrics(data) if name not in _COSTS)
+
+
+def best_column(metrics: Sequence[str], key: str) -> Column:
+    """Find the column that decides which weights are the best."""
+    columns: dict[str, Column] = {c.key: c for name in metrics for c in resolve("metric", METRICS, name).columns}
+    if key not in columns:
+        raise UserError(f"--best {key}: not a column of --eval-metrics; they have: {', '.join(columns)}.")
+    return columns[key]
+
+
+@contextmanager
+def undisturbed(device: torch.device) -> Iterator[None]:
+    """Give random states and the precision of products back as they were."""
+    convolutions, products = torch.backends.cudnn.allow_tf32, torch.backends.cuda.matmul.allow_tf32
+    with torch.random.fork_rng([device] if device.type == "cuda" else []):
+        try:
+            yield
+        finally:
+            torch.backends.cudnn.allow_tf32, torch.backends.cuda.matmul.allow_tf32 = convolutions, products
+
+
+class Evaluations:
+    """The suite's metrics of a training, every few epochs, in metrics.csv; and the weights that are best by one."""
+
+    def __init__(self, trainer: Trainer, bench: Bench, wishes: Wishes, every: int, best: Column | None) -> None:
+        self.trainer, self.bench, self.wishes, self.every, self.best = trainer, bench, wishes, every, best
+        self.folder = trainer.options.folder
+        self.rows = read_rows(self.folder / "metrics.csv", trainer.step)
+
+    def check(self) -> None:
+        """Find out that data or weights of the metrics are missing before hours are spent on training."""
+        with undisturbed(self.trainer.options.device):
+            networks = FeatureNetworks(self.bench.weights_root, self.trainer.options.device)
+            for plan in plan_cells(replace(self.wishes, untrained=True), self.bench.data_root, self.bench.weights_root):
+                for metric in plan.metrics:
+                    plan.key(metric, networks)
+
+    def measure(self, reporter: Reporter) -> dict[str, float] | None:
+        """Evaluate the finished steps if it is their turn and was not done before."""
+        step = self.trainer.step
+        if step == 0 or step % (self.every * self.trainer.steps_per_epoch) or any(r["step"] == step for r in self.rows):
+            return None
+        path = self.folder / "evaluated.safetensors"
+        with undisturbed(self.trainer.options.device):
+            write_weights(path, self.trainer.result, {"step": str(step)})
+            records = self.bench.measure(replace(self.wishes, weights={self.wishes.methods[0]: path}), reporter)
+        values = {column: value for record in records for column, value in record.values.items()}
+        self.rows.append({"step": step, **values})
+        write_rows(self.folder / "metrics.csv", self.rows)
+        if self.best is not None and self.best.key in values:
+            self._keep_if_best(self.best, step, path)
+        return values
+
+    def _keep_if_best(self, column: Column, step: int, path: Path) -> None:
+        """Keep the newest weights unless earlier ones are as good."""
+        *before, newest = [row[column.key] for row in self.rows if column.key in row]
+        if before and newest <= max(before) if column.better == "higher" else before and newest >= min(before):
+            return
+        kept = self.folder / "best.safetensors"
+        link_or_copy(path, kept)
+        record = {"step": step, "metric": column.key, "value": newest, "better": column.better}
+        record = {**record, "sha256": sha256_of(kept), "limit": self.wishes.limit}
+        write_text(self.folder / "best.json", json.dumps(record, indent=2, sort_keys=True) + "\n")
+
+
+class Events:
+    """TensorBoard's files of a training, in RUN/events."""
+
+    def __init__(self, trainer: Trainer) -> None:
+        try:
+            from torch.utils.tensorboard import SummaryWriter
+        except ImportError as error:
+            raise UserError("--tensorboard needs the package tensorboard: pip install tensorboard") from error
+        self.trainer, self.folder = trainer, trainer.options.folder
+        self.writer: Any = SummaryWriter(str(self.folder / "events"), purge_step=trainer.step + 1)
+        self._shown = trainer.step  # last step whose grids are in
+
+    def losses(self, step: int, losses: dict[str, float]) -> None:
+        """Write the losses and rates of a step that losses.csv has, too."""
+        if step % self.trainer.options.log_every:
+            return
+        adams = {"generator": self.trainer.adam_g, "discriminator": self.trainer.adam_d}
+        for name, value in losses.items():
+            self.writer.add_scalar(f"losses/{name}", value, step)
+        for name, adam in adams.items():
+            self.writer.add_scalar(f"rates/{name}", adam.param_groups[0]["lr"], step)
+
+    def metrics(self, values: dict[str, float]) -> None:
+        """Write the numbers of an evaluation."""
+        for name, value in values.items():
+            self.writer.add_scalar(f"metrics/{name}", value, self.trainer.step)
+
+    def grids(self) -> None:
+        """Write the sample pictures since the last call, and all to disk."""
+        for step in range(self._shown + 1, self.trainer.step + 1):
+            path = self.folder / "grids" / f"{step:07d}.png"
+            if path.exists():
+                with Image.open(path) as picture:
+                    pixels = np.asarray(picture.convert("RGB"))
+                self.writer.add_image("grid", pixels, step, dataformats="HWC")
+        self._shown = self.trainer.step
+        self.writer.flush()
+
+
+@dataclass(frozen=True)
+class Watch:
+    """Who hears of a training's steps and epochs."""
+
+    evaluations: Evaluations | None
+    events: Events | None
+
+    @classmethod
+    def of(
+        cls, trainer: Trainer, bench: Bench, wishes: Wishes, every: int | None, best: str | None, *, tensorboard: bool
+    ) -> Watch:
+        """Make those who were asked for; whatever they lack is said now."""
+        if every is None and best is not None:
+            raise UserError("--best chooses among evaluations: give --eval-every EPOCHS, too.")
+        evaluations = None
+        if every is not None:
+            column = best_column(wishes.metrics, best) if best is not None else None
+            evaluations = Evaluations(trainer, bench, wishes, every, column)
+            evaluations.check()
+        return cls(evaluations, Events(trainer) if tensorboard else None)
+
+    def step(self, step: int, losses: dict[str, float]) -> None:
+        """Hear of a finished step."""
+        if self.events is not None:
+            self.events.losses(step, losses)
+
+    def epoch(self, reporter: Reporter) -> None:
+        """Hear of a finished and saved epoch."""
+        values = self.evaluations.measure(reporter) if self.evaluations is not None else None
+        if self.events is not None:
+            self.events.metrics(values or {})
+            self.events.grids()

@@ -1,0 +1,1 @@
+"""Weight files: which are known, how they are fetched, trusted and read."""

@@ -1,0 +1,1 @@
+"""What several metrics are computed with: features, pairs, moments, intervals."""

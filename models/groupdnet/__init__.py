@@ -1,0 +1,1 @@
+"""GroupDNet (CVPR 2020) and the baselines of its paper."""

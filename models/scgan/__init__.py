@@ -1,0 +1,1 @@
+"""SC-GAN (ICCV 2021) and its unpaired form."""

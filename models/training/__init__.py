@@ -1,0 +1,1 @@
+"""How methods are trained: recipes, initial weights, losses, discriminators and games."""

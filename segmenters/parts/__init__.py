@@ -1,0 +1,1 @@
+"""What several segmenters share: pixels and weight files."""

@@ -1,0 +1,13 @@
+from bench.common.lines import aligned, as_csv
+
+ROWS = [{"name": "inade", "size": 1.5, "note": None}, {"name": "spade", "size": 12, "note": "none, so far"}]
+
+
+def test_columns_line_up_below_their_names():
+    assert aligned(ROWS) == "name   size  note\ninade  1.5\nspade  12    none, so far"
+    assert aligned(ROWS, head=False) == "inade  1.5\nspade  12   none, so far"
+    assert aligned([]) == ""
+
+
+def test_what_is_not_known_is_empty_in_csv():
+    assert as_csv(ROWS) == 'name,size,note\ninade,1.5,\nspade,12,"none, so far"\n'
