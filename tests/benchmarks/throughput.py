@@ -3,10 +3,11 @@
 `python tests/benchmarks/throughput.py --device cuda --json results/performance/throughput-cuda.json`
 
 Networks of the papers' DeepFashion size with random weights draw label maps of the built-in data at 256x256; Inception
-(FID), AlexNet (LPIPS diversity) and the small segmenter read every image, as `bench.evaluation.one_pass.Pass` has
-it. "plain" is float32 in the usual layout; the forms after it change one thing each, the last ones what they say.
-Values are compared with those of "plain", so that a form which moves a metric is seen: `features tf32` rounds the metrics' own networks.
-Where a form fails, its row has the reason. Forms come in turns of `--repeats` after a pass that warms up.
+(FID), AlexNet (LPIPS diversity) and the small segmenter read every image, as `bench.evaluation.one_pass.Pass` has it.
+"plain" is float32 in the usual layout; the forms after it change one thing each, the last ones what they say. Values
+are compared with those of "plain", so that a form which moves a metric is seen: `features tf32` rounds the metrics'
+own networks. Where a form fails, its row has the reason. Forms come in turns of `--repeats` after a pass that warms
+up.
 """
 
 from __future__ import annotations
