@@ -13,10 +13,12 @@ from small_runs import bench, measure, records, start, values
 
 from bench.common.errors import UserError
 from bench.datasets.paperdolls.dataset import PAPERDOLLS2, Paperdolls, open_paperdolls2
-from bench.evaluation.measure import measure as evaluation
-from bench.evaluation.measure import photos as reference
+from bench.evaluation import photos as reference
+from bench.evaluation import shards
 from bench.evaluation.moment_files import read_moments, write_moments
+from bench.evaluation.one_pass import Pass
 from bench.evaluation.photos import Photos, PhotoStatistics, choose_photos, import_moments
+from bench.evaluation.shards import ShardStore
 from metrics.networks.inception import FIDInception, Inception
 from metrics.networks.paperdolls import PaperdollsFeatures
 from metrics.parts.moments import Gaussian, Moments
@@ -217,8 +219,8 @@ def test_the_drawn_split_is_not_fingerprinted_twice(monkeypatch):
 
 def test_a_stopped_run_with_kept_features_goes_on(tmp_path, monkeypatch):
     assert measure(tmp_path / "whole", *WIDE, methods="truth").exit_code == 0
-    monkeypatch.setattr(evaluation, "SHARD", 2)
-    save = evaluation.ShardStore.save
+    monkeypatch.setattr(shards, "SHARD", 2)
+    save = ShardStore.save
 
     def stopped(self, key, shard, arrays):
         save(self, key, shard, arrays)
@@ -226,15 +228,15 @@ def test_a_stopped_run_with_kept_features_goes_on(tmp_path, monkeypatch):
             raise KeyboardInterrupt
 
     with monkeypatch.context() as patched:
-        patched.setattr(evaluation.ShardStore, "save", stopped)
+        patched.setattr(ShardStore, "save", stopped)
         assert measure(tmp_path / "parts", *WIDE, methods="truth").exit_code != 0
-    drawn, update = [], evaluation.Pass.run
+    drawn, update = [], Pass.run
 
     def counted(self, shards, advance):
         drawn.extend(shards)
         return update(self, shards, advance)
 
-    monkeypatch.setattr(evaluation.Pass, "run", counted)
+    monkeypatch.setattr(Pass, "run", counted)
     assert measure(tmp_path / "parts", *WIDE, methods="truth").exit_code == 0
     assert [list(shard) for shard in drawn] == [[4, 5]]
     assert values(tmp_path / "parts") == pytest.approx(values(tmp_path / "whole"), rel=1e-5)
