@@ -10,8 +10,8 @@ from typing import Any
 import torch
 from torch import nn
 
+from bench.common.places import SHIPPED_WEIGHTS
 from bench.parity.fill import fill_network
-from bench.weights.known import SHIPPED
 from metrics.networks.alexnet import AlexNet
 from metrics.networks.inception import FIDInception
 from segmenters.unet import PaperdollsSegmenter
@@ -58,7 +58,7 @@ def folded_inception() -> FIDInception:
 
 def segmenter() -> PaperdollsSegmenter:
     """A segmenter so small that the rest of its script shows."""
-    return PaperdollsSegmenter.from_files([SHIPPED / "paperdolls" / "segmenter.safetensors"])
+    return PaperdollsSegmenter.from_files([SHIPPED_WEIGHTS / "paperdolls" / "segmenter.safetensors"])
 
 
 def pytorch_fid_network() -> nn.Module:

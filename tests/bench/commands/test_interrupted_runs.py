@@ -7,9 +7,9 @@ import signal
 
 import pytest
 import torch
-from small_runs import SMALL, measure, start, stop_when, tables, times
+from processes import BENCH, running, stop_when
+from small_runs import SMALL, measure, tables, times
 
-from bench.evaluation import shards
 from bench.evaluation.one_pass import Pass
 from bench.evaluation.shards import ShardStore
 from bench.results.records import RecordStore
@@ -58,8 +58,8 @@ def second_method(out):
 @pytest.mark.parametrize("seen", [first_shard, first_record, second_method])
 def test_a_killed_run_goes_on_and_ends_with_the_same_tables(unbroken, tmp_path, monkeypatch, seen):
     words = ("--methods", "truth,inade", "--dataset", "paperdolls2", "--out", tmp_path, *SMALL, *LONG)
-    process = start("run", *words)
-    stop_when(process, lambda: seen(tmp_path), signal.SIGKILL)
+    with running(*BENCH, "run", *words) as process:
+        stop_when(process, lambda: seen(tmp_path), signal.SIGKILL)
     assert process.returncode == -signal.SIGKILL
     before, shards = times(tmp_path), [int(path.stem) for path in first_shard(tmp_path)]
     drawn, run = [], Pass.run
@@ -80,7 +80,7 @@ def test_a_killed_run_goes_on_and_ends_with_the_same_tables(unbroken, tmp_path, 
 
 
 def test_a_run_stopped_before_any_of_its_files_is_whole_ends_the_same(tmp_path, monkeypatch):
-    monkeypatch.setattr(shards, "SHARD", 2)
+    monkeypatch.setattr("bench.evaluation.shards.SHARD", 2)
     words = ("--metrics", "fid-pd,lpips-pd,mcsd-pd", "--set", "lpips.groups=2")
     replace, count = os.replace, [0, 0]  # so far, and the one to stop at
 
@@ -132,7 +132,7 @@ def test_a_run_stopped_between_two_records_draws_nothing_again(tmp_path, monkeyp
 
 
 def test_fresh_does_not_go_on_from_a_stopped_run(tmp_path, monkeypatch):
-    monkeypatch.setattr(shards, "SHARD", 2)
+    monkeypatch.setattr("bench.evaluation.shards.SHARD", 2)
     synthesize, calls = Inade.synthesize, [0]
 
     def counted(self, layout, style):
@@ -164,8 +164,8 @@ def test_a_damaged_state_is_named(tmp_path, monkeypatch):
 
 def test_ctrl_c_is_one_line_and_code_130_and_the_run_goes_on(unbroken, tmp_path):
     words = ("--methods", "truth,inade", "--dataset", "paperdolls2", "--out", tmp_path, *SMALL, *LONG)
-    process = start("run", *words, "--num-workers", "2")
-    _, errors = stop_when(process, lambda: first_shard(tmp_path), signal.SIGINT)
+    with running(*BENCH, "run", *words, "--num-workers", "2") as process:
+        _, errors = stop_when(process, lambda: first_shard(tmp_path), signal.SIGINT)
     assert (process.returncode, errors.strip()) == (130, "interrupted")
     assert measure(tmp_path, *LONG, methods="truth,inade").exit_code == 0
     assert tables(tmp_path) == unbroken
@@ -176,8 +176,8 @@ def test_a_large_state_is_written_now_and_then(tmp_path, monkeypatch, pause, wri
     saved = []
     save = ShardStore.save
     monkeypatch.setattr(ShardStore, "save", lambda self, *words: saved.append(words[1]) or save(self, *words))
-    monkeypatch.setattr(shards, "SHARD", 2)
-    monkeypatch.setattr(shards, "_SMALL", -1)
-    monkeypatch.setattr(shards, "_PAUSE", pause)
+    monkeypatch.setattr("bench.evaluation.shards.SHARD", 2)
+    monkeypatch.setattr("bench.evaluation.shards._SMALL", -1)
+    monkeypatch.setattr("bench.evaluation.shards._PAUSE", pause)
     assert measure(tmp_path, "--metrics", "lpips-pd", methods="inade").exit_code == 0
     assert len(saved) == written

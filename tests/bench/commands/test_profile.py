@@ -12,7 +12,7 @@ from bench.evaluation import costs
 from bench.evaluation.costs import CostPlan, count, plan_costs, probe_layout
 from bench.results.records import RecordStore
 from models.clade import CLADE_ICPE
-from models.inade import INADE
+from models.inade import INADE, InstanceNoiseNorm
 from models.sean import SEAN
 from models.spade import SPADE, VSPADE
 
@@ -171,7 +171,7 @@ def test_the_multiply_adds_of_inade_grow_with_the_instances(monkeypatch):
 
 
 def norms_of(spec):
-    return [module for module in spec.build(spec.tiny).modules() if isinstance(module, costs.InstanceNoiseNorm)]
+    return [module for module in spec.build(spec.tiny).modules() if isinstance(module, InstanceNoiseNorm)]
 
 
 def test_an_encoder_inside_the_generator_is_counted_once_and_run():
