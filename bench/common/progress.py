@@ -29,7 +29,7 @@ def progress_bar(*, shown: bool = True) -> Progress:
         TextColumn("{task.fields[status]}", style="dim"),
         console=console,
         transient=False,
-        disable=not (shown and console.is_terminal),
+        disable=not (shown and (console.is_terminal or console.is_jupyter)),
     )
 
 

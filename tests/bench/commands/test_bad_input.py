@@ -12,6 +12,7 @@ import torch
 from PIL import Image
 from small_runs import SMALL, bench, measure, records, tables, times
 
+from bench.evaluation.measure import Session
 from models.groupdnet.method import GroupDNet
 from models.inade import INADE, Inade
 from models.spade import SPADE
@@ -221,9 +222,7 @@ def test_a_full_disk_stops_the_run_and_a_second_one_finishes(tmp_path, monkeypat
 
 def test_a_folder_that_cannot_be_written_is_refused_before_anything_is_measured(tmp_path, monkeypatch):
     (tmp_path / "file").write_text("not a folder")
-    monkeypatch.setattr(
-        "bench.evaluation.measure.Session._measure_cell", lambda *_, **__: pytest.fail("measured all the same")
-    )
+    monkeypatch.setattr(Session, "_measure_cell", lambda *_, **__: pytest.fail("measured all the same"))
     refused(measure(tmp_path / "file" / "out", *QUICK), tmp_path / "file" / "out", "name another folder")
 
 
