@@ -14,7 +14,7 @@ WORDS = {"dataset": "paperdolls2", "limit": 2, "metrics": "segmentation-pd,param
 
 
 def done(table):
-    return table[table.status == "done"].to_csv(index=False)
+    return table[table.status == "done"].sort_values("column").to_csv(index=False)
 
 
 def test_the_numbers_are_those_of_the_command(tmp_path):
