@@ -204,6 +204,7 @@ SECONDS = MetricSpec(
     2,  # 1 had no percentiles
     (Column("seconds", "Time", "lower", 4, "s"),),
     lambda _: Seconds(),
+    of_machine=True,
     doubt=_doubt_time,
 )
 MEMORY = MetricSpec(
@@ -211,5 +212,6 @@ MEMORY = MetricSpec(
     2,  # 1 had no parts
     (Column("memory_mb", "Memory", "lower", 0, "MB"),),
     lambda _: Memory(),
+    of_machine=True,
 )
-ENERGY = MetricSpec("energy", 1, (Column("joules", "Energy", "lower", 2, "J"),), lambda _: Energy())
+ENERGY = MetricSpec("energy", 1, (Column("joules", "Energy", "lower", 2, "J"),), lambda _: Energy(), of_machine=True)

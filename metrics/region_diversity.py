@@ -161,6 +161,7 @@ MISD = MetricSpec(
     _build("instance", "alexnet", ""),
     needs=("alexnet",),
     of_constant=0.0,
+    instances=True,
 )
 MCSD_PD = MetricSpec(
     "mcsd-pd",
@@ -177,4 +178,5 @@ MISD_PD = MetricSpec(
     _build("instance", "paperdolls", "_pd"),
     needs=("paperdolls_features",),
     of_constant=0.0,
+    instances=True,
 )
