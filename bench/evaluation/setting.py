@@ -12,11 +12,10 @@ from bench.common.errors import UserError
 from bench.common.progress import Reporter
 from bench.datasets.base import DatasetSpec
 from bench.evaluation.moment_files import read_moments
-from bench.evaluation.networks import FeatureNetworks
+from bench.evaluation.networks import FeatureNetworks, feature_network
 from bench.evaluation.photos import Photos, PhotoStatistics, features_of
 from bench.evaluation.segmenter import scoring_of
 from metrics.base import Extractor, Reading
-from metrics.networks.resize import WAYS
 from metrics.parts.moments import Gaussian
 from metrics.protocol import Protocol
 
@@ -44,7 +43,7 @@ class CellSetting:
 
     def extractor(self, name: str) -> Extractor:
         """Load a feature network."""
-        return self.networks.extractor(name, self.protocol.fid.mode, self.protocol.lpips.version)
+        return self.networks.extractor(name, self.protocol)
 
     def reading(self, segmenter: str | None = None) -> Reading:
         """Load the segmenter that the protocol names, or the one of the built-in data."""
@@ -83,9 +82,8 @@ class CellSetting:
         return self.photos
 
     def _statistics(self, photos: Photos, name: str) -> PhotoStatistics:
-        extractor, mode = self.extractor(name), self.protocol.fid.mode
-        weights, way = (WAYS[mode].weights, mode) if name == "inception" else ("paperdolls_features", "")
-        key = photos.key(name, self.networks.sha256(weights), way)
+        extractor, network = self.extractor(name), feature_network(name, self.protocol)
+        key = photos.key(name, self.networks.sha256(network.weights[0]), " ".join(network.options))
         return PhotoStatistics(
             self.cache / f"reference-{key}.npz",
             photos.count,

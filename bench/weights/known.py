@@ -170,6 +170,3 @@ def voucher(name: str, root: Path, sha256: str) -> str:
     """Say who vouches for a file of this hash, or "unknown"."""
     weights = WEIGHT_FILES[name]
     return vouched_by(weights.path(root), sha256, weights.sha256)
-
-
-# Fetching

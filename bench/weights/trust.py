@@ -12,8 +12,8 @@ from bench.common.errors import UserError
 from bench.common.files import sha256_of, write_text
 
 UNKNOWN = "unknown"
-_PICKLES = (b"PK", b"\x80")  # zip as torch writes it, and the bare pickle of old versions
-_STARTS = {".pth": _PICKLES, ".pt": _PICKLES, ".zip": (b"PK",), ".tgz": (b"\x1f\x8b",), ".npy": (b"\x93NUMPY",)}
+PICKLES = (b"PK", b"\x80")  # zip as torch writes it, and the bare pickle of old versions
+_STARTS = {".pth": PICKLES, ".pt": PICKLES, ".zip": (b"PK",), ".tgz": (b"\x1f\x8b",), ".npy": (b"\x93NUMPY",)}
 log = logging.getLogger(__name__)
 
 
