@@ -17,7 +17,7 @@ from metrics.protocol import Protocol
 
 @dataclass(frozen=True)
 class Features:
-    """How to come by the features of images."""
+    """A feature network, and what makes features of its outputs."""
 
     network: Extractor  # other metrics may share its run
     head: Callable[[Any], Tensor]  # makes features [M, D] of what the network gives
