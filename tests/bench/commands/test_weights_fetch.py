@@ -7,6 +7,7 @@ from dataclasses import replace
 import pytest
 from file_server import CONTENT, OTHER, SHA256, files_below
 
+from bench.common.places import SHIPPED_WEIGHTS
 from bench.weights import downloads
 from bench.weights import known as weight_files
 from bench.weights.known import WEIGHT_FILES
@@ -165,7 +166,7 @@ def test_a_file_that_the_suite_makes_is_said_with_its_command(fetch):
 
 def test_a_shipped_file_is_there(fetch):
     done = fetch("paperdolls_features")
-    assert (done.exit_code, done.stdout) == (0, f"{weight_files.SHIPPED / 'paperdolls' / 'features.safetensors'}\n")
+    assert (done.exit_code, done.stdout) == (0, f"{SHIPPED_WEIGHTS / 'paperdolls' / 'features.safetensors'}\n")
 
 
 # Many
