@@ -179,9 +179,9 @@ class MetricSpec:
     # Weight files of networks, or which ones a protocol asks for; "segmenter" = those that it names for the data set.
     needs: tuple[str, ...] | Callable[[Protocol], tuple[str, ...]] = ()
     of_constant: float | None = None  # the value, by definition, of a method that draws one image per layout
-    photos: bool = False  # compares with the real images of `fid.real_split`, which therefore enter the record's key
     instances: bool = False  # looks at one object at a time, so it says nothing where objects are not told apart
     of_machine: bool = False  # depends on the device, which therefore enters the record's key
+    photos: bool = False  # compares with the real images of `fid.real_split`, which therefore enter the record's key
     doubt: Callable[[Mapping[str, float]], str] = lambda values: ""  # what must be said of these values; "": nothing
 
     def weights(self, protocol: Protocol) -> tuple[str, ...]:

@@ -160,8 +160,8 @@ MISD = MetricSpec(
     (Column("misd", "mISD", "higher", 4), Column("moid", "mOID", "lower", 4)),
     _build("instance", "alexnet", ""),
     needs=("alexnet",),
-    of_constant=0.0,
     instances=True,
+    of_constant=0.0,
 )
 MCSD_PD = MetricSpec(
     "mcsd-pd",
@@ -177,6 +177,6 @@ MISD_PD = MetricSpec(
     (Column("misd_pd", "mISD-pd", "higher", 4), Column("moid_pd", "mOID-pd", "lower", 4)),
     _build("instance", "paperdolls", "_pd"),
     needs=("paperdolls_features",),
-    of_constant=0.0,
     instances=True,
+    of_constant=0.0,
 )

@@ -56,6 +56,7 @@ class DatasetSpec:
     load_size: tuple[int, int] | None = None  # training items are cut out of this size at random; None = not cut
     dont_care: int | None = None  # the value in label files that stands for the last class
     one_size: bool = True  # a photo and its label map are of one size on disk; False = both are resized alone
+    built_in: bool = False  # drawn by the suite itself: small networks, no download
     evaluation_only: bool = False  # its train split serves as FID's reference, and is not to be trained on
     has_instances: bool = False  # instances differ from classes, so that mISD and mOID say something of their own
 

@@ -11,7 +11,6 @@ import torch
 
 from bench.common.catalog import resolve
 from bench.common.errors import UserError
-from bench.common.memory import keep_freed_memory
 from bench.evaluation.segmenter import Scoring
 from bench.weights.known import verified, voucher
 from bench.weights.tensors import read_weights
@@ -37,12 +36,6 @@ class FeatureNetworks:
     allow_unknown: bool = False
     _loaded: dict[Hashable, Any] = field(default_factory=dict)
     _hashes: dict[str, str] = field(default_factory=dict)
-
-    def __post_init__(self) -> None:
-        # GPUs would round the inputs of convolutions to 10 bits, which moves features by 1e-3.
-        torch.backends.cudnn.allow_tf32 = False
-        torch.backends.cuda.matmul.allow_tf32 = False
-        keep_freed_memory()
 
     def sha256(self, weights: str) -> str:
         """Hash of a weight file, checked."""

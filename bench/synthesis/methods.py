@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
@@ -37,7 +38,7 @@ class MethodWeights:
     untrained: bool = False
     bank: Path | None = None  # training photos that the method draws from
 
-    @property
+    @cached_property
     def identity(self) -> str:
         """What records and keys say of the weights: hashes, "untrained", or "none"."""
         if self.untrained:

@@ -70,7 +70,9 @@ class Collector:
 def test_the_images_are_those_that_metrics_see(text):
     dataset, part, method = open_paperdolls2("val"), parse_part(text, PAPERDOLLS2), TRUTH.build(TRUTH.tiny)
     collector = Collector(View(part.vary, 3))
-    everything = Pass(method, dataset, num_layouts=2, metrics={"all": collector}, seed=5, batch_size=6, device=CPU)
+    everything = Pass(
+        method=method, dataset=dataset, num_layouts=2, metrics={"all": collector}, seed=5, batch_size=6, device=CPU
+    )
     for _ in everything.run([[1]], lambda _: None):
         pass
     seen = [

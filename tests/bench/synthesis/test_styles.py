@@ -67,7 +67,16 @@ class Collector:
 @pytest.mark.parametrize("name", ["vspade", "groupdnet", "inade", "sean"])
 def test_its_own_style_is_what_metrics_see_where_styles_come_from_photos(name):
     collector = Collector()
-    everything = Pass(built(name), DATA, INDEX + 1, {"all": collector}, SEED, 1, CPU, photo_styles=True)
+    everything = Pass(
+        method=built(name),
+        dataset=DATA,
+        num_layouts=INDEX + 1,
+        metrics={"all": collector},
+        seed=SEED,
+        batch_size=1,
+        device=CPU,
+        photo_styles=True,
+    )
     for _ in everything.run([[INDEX]], lambda _: None):
         pass
     assert (to_photos(mixture(built(name), DATA, INDEX, [], SEED, CPU)) == to_photos(collector.seen)).all()

@@ -5,11 +5,10 @@ import hashlib
 import io
 import re
 import shutil
-import subprocess
-import sys
 from pathlib import Path
 
 import pytest
+from processes import PYTHON, finished
 
 from bench.common import catalog
 from bench.results.tables.latex import latex
@@ -188,8 +187,7 @@ def test_all_tables_are_written_quickly_and_without_torch(tmp_path):
     """
     written = []
     for _ in range(2):
-        done = subprocess.run([sys.executable, "-c", code], cwd=CHECKOUT, capture_output=True, text=True)
-        assert (done.returncode, done.stderr) == (0, "")
+        assert finished(*PYTHON, code) == (0, "", "")
         written.append({path.name: path.read_bytes() for path in tmp_path.iterdir()})
     assert written[0] == written[1]
     assert written[0].keys() == {f"{name}{suffix}" for name in TABLES for suffix in (".csv", ".tex", ".md", ".html")}
@@ -201,6 +199,7 @@ def test_all_tables_compile(tmp_path):
     pages = [latex(paper.grid(values)) + "\\clearpage" for paper in papers for values in ("published", "both")]
     head = "\\documentclass{article}\\usepackage{booktabs,xcolor}\\begin{document}"
     (tmp_path / "all.tex").write_text("\n".join([head, *pages, "\\end{document}\n"]), encoding="utf-8")
-    command = ["pdflatex", "-interaction=nonstopmode", "-halt-on-error", "all.tex"]
-    done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, errors="replace", timeout=60)
-    assert done.returncode == 0, done.stdout[-2000:]
+    code, output, _ = finished(
+        "pdflatex", "-interaction=nonstopmode", "-halt-on-error", f"-output-directory={tmp_path}", tmp_path / "all.tex"
+    )
+    assert code == 0, output[-2000:]
