@@ -95,7 +95,7 @@ def _cuda_times(run: Run, repeats: int, warm_up: int = 10) -> list[float]:
 
 
 def _wall_times(run: Run, repeats: int, synchronize: Callable[[], None], warm_up: int = 2) -> tuple[list[float], float]:
-    """Return also the CPU time of this thread in the same span; with several threads it is the one that waits."""
+    """Seconds of every call, and the CPU time of this thread in all; with several threads it is the one that waits."""
     for _ in range(warm_up):
         run()
     times, cpu = [], 0.0

@@ -222,7 +222,7 @@ def reference(
         gaussian = RealPhotos(
             photos=photos,
             networks=FeatureNetworks(weights_root, choose_device(device), allow_unknown_weights),
-            mode=choices.fid.mode,
+            protocol=choices,
             cache=out / "cache",
             reporter=reporter,
             num_workers=num_workers,

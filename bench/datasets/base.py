@@ -30,7 +30,7 @@ PERSON_PALETTE: tuple[Colour, ...] = (
 
 @dataclass(frozen=True)
 class Item:
-    """One layout with its photo."""
+    """One layout with its photo, as arrays."""
 
     key: str
     labels: Labels  # [H, W], 0..num_classes-1
@@ -106,7 +106,7 @@ class Dataset(typing.Protocol):
     def __len__(self) -> int: ...
 
     def loader(self, index: int) -> Callable[[], Item]:
-        """Give a call that makes one item; it is small, so that another process can be sent it."""
+        """A call that makes one item; it is small, so that it can be sent to another process."""
 
     def __getitem__(self, index: int) -> Item:
         return self.loader(index)()

@@ -112,7 +112,7 @@ class Session:
         photos = RealPhotos(
             photos=cell.photos,
             networks=self.networks,
-            mode=cell.protocol.fid.mode,
+            protocol=cell.protocol,
             cache=self.out / "cache",
             reporter=reporter,
             num_workers=self.num_workers,

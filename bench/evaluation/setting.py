@@ -12,13 +12,12 @@ from bench.common.errors import UserError
 from bench.common.progress import Reporter
 from bench.datasets.base import DatasetSpec
 from bench.evaluation.moment_files import read_moments
-from bench.evaluation.networks import FeatureNetworks
+from bench.evaluation.networks import FeatureNetworks, feature_network
 from bench.evaluation.photos import Photos, PhotoStatistics, features_of
 from bench.evaluation.segmenter import scoring_of
 from metrics.base import Extractor, Reading
-from metrics.networks.resize import WAYS
 from metrics.parts.moments import Gaussian
-from metrics.protocol import FidMode, Protocol
+from metrics.protocol import Protocol
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -27,7 +26,7 @@ class RealPhotos:
 
     photos: Photos | None  # None: no metric compares with real ones
     networks: FeatureNetworks
-    mode: FidMode  # how Inception reads them
+    protocol: Protocol  # says which networks are meant, and how Inception reads photos
     cache: Path
     reporter: Reporter
     num_workers: int = 0
@@ -57,9 +56,8 @@ class RealPhotos:
         return self.photos
 
     def _statistics(self, photos: Photos, network: str) -> PhotoStatistics:
-        extractor = self.networks.extractor(network, self.mode)
-        weights, way = (WAYS[self.mode].weights, self.mode) if network == "inception" else ("paperdolls_features", "")
-        key = photos.key(network, self.networks.sha256(weights), way)
+        extractor, meant = self.networks.extractor(network, self.protocol), feature_network(network, self.protocol)
+        key = photos.key(network, self.networks.sha256(meant.weights[0]), " ".join(meant.options))
         return PhotoStatistics(
             self.cache / f"reference-{key}.npz",
             photos.count,
@@ -87,7 +85,7 @@ class CellSetting:
 
     def extractor(self, name: str) -> Extractor:
         """Load a feature network."""
-        return self.networks.extractor(name, self.protocol.fid.mode, self.protocol.lpips.version)
+        return self.networks.extractor(name, self.protocol)
 
     def reading(self, segmenter: str | None = None) -> Reading:
         """Load the segmenter that the protocol names, or the one of the built-in data."""

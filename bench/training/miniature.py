@@ -39,7 +39,7 @@ from bench.training.trainer import Precision, Trainer, TrainingOptions
 from bench.weights.tensors import write_tensors
 from models import METHODS
 from models.base import MethodSpec
-from models.training.recipe import Schedule
+from models.training.schedule import Schedule
 
 TRAINED_ON = "paperdolls"
 METRICS = ("fid-pd", "lpips-pd", "mcsd-pd", "misd-pd", "segmentation-pd", "params", "macs")

@@ -19,12 +19,13 @@ from bench.training.paperdolls_networks import (
     set_fid_scale,
     training_items,
 )
+from bench.weights.tensors import read_weights
 from metrics.networks.paperdolls import PaperdollsFeatures
 
 
 @pytest.fixture(scope="module")
 def features():
-    return PaperdollsFeatures.from_file(WEIGHTS / "features.safetensors")
+    return PaperdollsFeatures.from_state(read_weights(WEIGHTS / "features.safetensors"))
 
 
 @pytest.fixture
@@ -122,7 +123,7 @@ def test_the_attributes_of_absent_parts_do_not_count():
 
 def test_scaled_features_of_real_photos_have_a_total_variance_of_one():
     photos = load_photos(open_paperdolls("train"), 64)
-    network = PaperdollsFeatures.from_file(WEIGHTS / "features.safetensors")
+    network = PaperdollsFeatures.from_state(read_weights(WEIGHTS / "features.safetensors"))
     network.fid_scale.fill_(7.0)
     set_fid_scale(network, photos, count=64)
     variance = network(photos.batch(torch.arange(64))[0]).var(0)
