@@ -88,7 +88,9 @@ def open_paperdolls2(split: Split, root: Path | None = None, size: int = 64) -> 
     return Paperdolls(PAPERDOLLS2, split, length=2000 if split == "train" else 100, persons=2, size=size)
 
 
-PAPERDOLLS = DatasetSpec("paperdolls", "Paperdolls", CLASS_NAMES, PERSON_PALETTE, (64, 64), open_paperdolls)
+PAPERDOLLS = DatasetSpec(
+    "paperdolls", "Paperdolls", CLASS_NAMES, PERSON_PALETTE, (64, 64), open_paperdolls, built_in=True
+)
 PAPERDOLLS2 = DatasetSpec(
     "paperdolls2",
     "Paperdolls2",
@@ -96,6 +98,7 @@ PAPERDOLLS2 = DatasetSpec(
     PERSON_PALETTE,
     (64, 64),
     open_paperdolls2,
-    evaluation_only=True,
+    trained_on="paperdolls",
     has_instances=True,
+    built_in=True,
 )
