@@ -25,7 +25,7 @@ import torch
 from bench.common.catalog import resolve
 from bench.common.errors import UserError, explained
 from bench.common.files import sha256_of, write_text
-from bench.common.progress import Reporter, progress_bar
+from bench.common.progress import Reporter
 from bench.datasets.base import Dataset, Item
 from bench.datasets.find import find_dataset
 from bench.evaluation.plan import Wishes
@@ -116,7 +116,7 @@ class Study:
             (job.method,), self.datasets, metrics=METRICS, protocol=self.protocol, preset="tiny", weights=weights
         )
         bench = Bench(self.out, self.device, self.draw_batch)
-        for record in bench.measure(wishes, Reporter(progress_bar())):
+        for record in bench.measure(wishes, Reporter()):
             if record.status == "failed":
                 raise UserError(f"{record.metric} on {record.cell.data}: {record.reason}")
 
