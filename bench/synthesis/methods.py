@@ -15,6 +15,7 @@ from bench.common.catalog import resolve
 from bench.common.errors import UserError
 from bench.common.files import sha256_of
 from bench.common.places import SHIPPED_WEIGHTS
+from bench.datasets.find import training_name
 from bench.results.records import Preset
 from bench.synthesis.batches import stream
 from bench.weights.known import WEIGHT_FILES, method_folder
@@ -77,7 +78,7 @@ def find_bank(spec: MethodSpec[Any], dataset: str, folder: Path) -> Path:
     if not path.is_file():
         raise UserError(
             f"{spec.title} draws from training photos, expected in {path}. Gather them with "
-            f"`bench bank --dataset {dataset.removesuffix('2')} -o {path}`."
+            f"`bench bank --dataset {training_name(dataset)} -o {path}`."
         )
     return path
 

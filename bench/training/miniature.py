@@ -25,7 +25,7 @@ import torch
 from bench.common.catalog import resolve
 from bench.common.errors import UserError, explained
 from bench.common.files import sha256_of, write_text
-from bench.common.progress import Reporter, progress_bar
+from bench.common.progress import Reporter
 from bench.datasets.base import Dataset, Item
 from bench.datasets.find import find_dataset
 from bench.evaluation.measure import Session
@@ -121,7 +121,7 @@ class Study:
             weights=weights,
         )
         session = Session(out=self.out, device=self.device, batch_size=self.draw_batch)
-        for record in session.measure(session.plan(request), Reporter(progress_bar())):
+        for record in session.measure(session.plan(request), Reporter()):
             if record.status == "failed":
                 raise UserError(f"{record.metric} on {record.cell.data}: {record.reason}")
 

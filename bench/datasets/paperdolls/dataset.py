@@ -98,7 +98,7 @@ PAPERDOLLS2 = DatasetSpec(
     PERSON_PALETTE,
     (64, 64),
     open_paperdolls2,
-    built_in=True,
-    evaluation_only=True,
+    trained_on="paperdolls",
     has_instances=True,
+    built_in=True,
 )

@@ -127,14 +127,6 @@ class Body:
     arms: tuple[Limb, Limb]
     legs: tuple[Limb, Limb]
 
-    def torso_half(self, y: float) -> float:
-        """Measure half the width of the torso at a height between neck and hip."""
-        if y < self.waist[1]:
-            t = (y - self.neck[1]) / (self.waist[1] - self.neck[1])
-            return self.shoulder + t * (self.waist_half - self.shoulder)
-        t = (y - self.waist[1]) / (self.hip[1] - self.waist[1])
-        return self.waist_half + t * (self.hip_half - self.waist_half)
-
 
 def _reach(start: Point, aside: float, length: float, sign: float = 1.0) -> Point:
     return start[0] + aside, start[1] + sign * sqrt(length * length - aside * aside)

@@ -9,16 +9,8 @@ from safetensors.torch import load_file
 from bench.commands import train_features, train_segmenter
 from bench.datasets.paperdolls.appearance import appearance
 from bench.datasets.paperdolls.dataset import PAPERDOLLS, PAPERDOLLS2, Paperdolls, appearance_seeds, open_paperdolls
-from bench.training.paperdolls_networks import (
-    WEIGHTS,
-    AttributeHead,
-    attributes,
-    class_weights,
-    load_photos,
-    score_segmentation,
-    set_fid_scale,
-    training_items,
-)
+from bench.training.paperdolls_features import AttributeHead, attributes, set_fid_scale
+from bench.training.paperdolls_networks import WEIGHTS, class_weights, load_photos, score_segmentation, training_items
 from bench.weights.tensors import read_weights
 from metrics.networks.paperdolls import PaperdollsFeatures
 
@@ -31,7 +23,7 @@ def features():
 @pytest.fixture
 def few_held_out(monkeypatch):
     few = [Paperdolls(spec, "val", length=4, persons=persons) for spec, persons in ((PAPERDOLLS, 1), (PAPERDOLLS2, 2))]
-    monkeypatch.setattr("bench.training.paperdolls_networks._held_out", lambda: few)
+    monkeypatch.setattr("bench.training.paperdolls_networks.held_out", lambda: few)
 
 
 @pytest.mark.usefixtures("few_held_out")
