@@ -13,7 +13,8 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from metrics.base import Column, Metric, MetricSpec, Samples, Setting, View
+from metrics.base import Metric, MetricSpec, Samples, Setting, View
+from metrics.columns import columns
 from metrics.networks.inception import Inception
 from metrics.networks.resize import WAYS
 from metrics.parts.features import inception_weights
@@ -98,4 +99,4 @@ def _build(setting: Setting) -> InceptionScore:
     return InceptionScore(network, setting.protocol.repeats, choices.splits, setting.num_layouts)
 
 
-INCEPTION_SCORE = MetricSpec("is", 1, (Column("is", "IS", "higher", 3),), _build, needs=_weights)
+INCEPTION_SCORE = MetricSpec("is", 1, columns("is"), _build, needs=_weights)

@@ -10,7 +10,7 @@ from typing import Any
 import rich_click as click
 import torch
 
-from bench.common.catalog import methods, resolve
+from bench.common.catalog import methods, resolve, title_of
 from bench.common.errors import UserError
 from bench.common.options import (
     POSITIVE,
@@ -133,7 +133,7 @@ def command(
         task = progress.add_task("Drawing", total=len(specs), status="")
         for spec, files in zip(specs, found, strict=True):
             rows += draw_rows(kind, spec, config_for(spec, data, preset), files, (dataset, indices), seed, where)
-            progress.update(task, advance=1, status=spec.title)
+            progress.update(task, advance=1, status=title_of(spec.name))
     save(output, rows, kind.heads if alone else (), scale, there_and_back=morph is not None)
     click.echo(f"{output}: {kind.title}")
     for number in range(0, len(rows), len(indices)):
@@ -189,7 +189,7 @@ def draw_rows(
     if kind.reads_photos:
         check_reader(spec, method, files)
     dataset, indices = layouts
-    title = f"{spec.title}{' (untrained)' if files.untrained else ''}"
+    title = f"{title_of(spec.name)}{' (untrained)' if files.untrained else ''}"
     name = title.replace(" (", "\n(")
     if not isinstance(kind, Sampled):
         name = f"{name}\n{STYLES_OF[method.scope]}"

@@ -12,6 +12,7 @@ from typing import Any
 import numpy as np
 import torch
 
+from bench.common.catalog import title_of
 from bench.common.keys import content_key
 from bench.common.progress import Reporter
 from bench.evaluation.networks import FeatureNetworks
@@ -139,7 +140,7 @@ class Evaluation:
         done = self._restore(metrics, state)
         rest = range(done * SHARD, plan.num_layouts)
         shards = [rest[start : start + SHARD] for start in range(0, len(rest), SHARD)]
-        self.reporter.stage(f"{plan.method.title} on {plan.cell.data}", job.count_images(rest))
+        self.reporter.stage(f"{title_of(plan.method.name)} on {plan.cell.data}", job.count_images(rest))
         kept, written = done - 1, time.monotonic()
         for number, _ in enumerate(job.run(shards, self.reporter.advance), start=done):
             arrays = _arrays(metrics)
