@@ -11,22 +11,12 @@ from typing import Any, Literal, TypeVar
 import torch
 from torch import Tensor, nn
 
+from metrics.columns import Column
 from metrics.parts.moments import Gaussian
 from metrics.protocol import LabelSize, Protocol, Reduction
 
 T = TypeVar("T")
 Extractor = Callable[[Tensor], Any]  # images [M, 3, H, W] in [-1, 1] -> features
-
-
-@dataclass(frozen=True)
-class Column:
-    """One number a metric gives, as a table shows it."""
-
-    key: str
-    title: str
-    better: Literal["higher", "lower"]
-    decimals: int
-    unit: str = ""
 
 
 @dataclass(frozen=True)
@@ -173,7 +163,7 @@ class MetricSpec:
 
     name: str
     version: int  # raise it whenever a number may move
-    columns: tuple[Column, ...]
+    columns: tuple[Column, ...]  # by their keys, `columns("fid")`: tables show them without loading torch
     build: Callable[[Setting], Metric | Probe]
     _: KW_ONLY
     # Weight files of networks, or which ones a protocol asks for; "segmenter" = those that it names for the data set.

@@ -13,7 +13,8 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from metrics.base import Column, Metric, MetricSpec, Samples, Setting, View
+from metrics.base import Metric, MetricSpec, Samples, Setting, View
+from metrics.columns import columns
 from metrics.networks.inception import Inception, inception, torchvision_inception
 from metrics.parts.intervals import bootstrap
 from metrics.protocol import Protocol
@@ -96,4 +97,4 @@ def _build(setting: Setting) -> InceptionScore:
     return InceptionScore(network, setting.protocol.repeats, choices.splits, setting.num_layouts)
 
 
-INCEPTION_SCORE = MetricSpec("is", 1, (Column("is", "IS", "higher", 3),), _build, needs=_weights)
+INCEPTION_SCORE = MetricSpec("is", 1, columns("is"), _build, needs=_weights)

@@ -14,7 +14,8 @@ from typing import Literal
 import torch
 from torch import Tensor
 
-from metrics.base import Column, Metric, MetricSpec, Reading, Samples, Setting, View
+from metrics.base import Metric, MetricSpec, Reading, Samples, Setting, View
+from metrics.columns import columns
 from metrics.parts.intervals import resampled
 from metrics.protocol import Reduction
 
@@ -192,14 +193,14 @@ def _build(suffix: str, segmenter: str | None) -> Callable[[Setting], Segmentati
 SEGMENTATION = MetricSpec(
     "segmentation",
     2,
-    (Column("miou", "mIoU", "higher", 2, "%"), Column("acc", "Acc", "higher", 2, "%")),
+    columns("miou", "acc"),
     _build("", None),
     needs=("segmenter",),
 )
 SEGMENTATION_PD = MetricSpec(
     "segmentation-pd",
     1,
-    (Column("miou_pd", "mIoU-pd", "higher", 2, "%"), Column("acc_pd", "Acc-pd", "higher", 2, "%")),
+    columns("miou_pd", "acc_pd"),
     _build("_pd", "paperdolls"),
     needs=("paperdolls_segmenter",),
 )

@@ -139,8 +139,7 @@ class Method(nn.Module, ABC, Generic[S]):
 class MethodSpec(Generic[C]):
     """What is known of a method before any network is built."""
 
-    name: str
-    title: str
+    name: str  # tables print the title that models.METHODS has for it
     paper: str
     scope: Scope
     build: Callable[[C], Method[Any]]

@@ -169,7 +169,6 @@ _CONFIGS = {name: BicycleGanConfig(spread_colours(classes)) for name, classes in
 
 BICYCLEGAN: MethodSpec[Any] = MethodSpec(
     name="bicyclegan",
-    title="BicycleGAN",
     paper="Zhu et al., Toward Multimodal Image-to-Image Translation, NIPS 2017",
     scope="image",
     build=BicycleGan,

@@ -184,7 +184,6 @@ _CONFIGS: Mapping[str, CrnConfig] = {
 
 CRN = MethodSpec(
     name="crn",
-    title="CRN",
     paper="Chen and Koltun, Photographic Image Synthesis with Cascaded Refinement Networks, ICCV 2017",
     scope="none",
     build=Crn,

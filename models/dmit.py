@@ -255,7 +255,6 @@ class DmitObjective(Game):
 
 DMIT = MethodSpec(
     name="dmit",
-    title="DMIT (re-constructed)",
     paper="Yu et al., Multi-mapping Image-to-Image Translation via Learning Disentanglement, NeurIPS 2019",
     scope="image",
     build=Dmit,

@@ -234,7 +234,6 @@ _TINY_RECIPE = DscganRecipe(
 
 DSCGAN: MethodSpec[Any] = MethodSpec(
     name="dscgan",
-    title="DSCGAN",
     paper="Yang et al., Diversity-Sensitive Conditional Generative Adversarial Networks, ICLR 2019",
     scope="image",
     build=Dscgan,
@@ -250,7 +249,6 @@ DSCGAN: MethodSpec[Any] = MethodSpec(
 DSCGAN_HD: MethodSpec[Any] = replace(
     DSCGAN,
     name="dscgan-hd",
-    title="DSCGAN-HD",
     build=DscganHd,
     configs={"cityscapes": DscganHdConfig(35)},
     tiny=DscganHdConfig(8, 64, 64, z_size=8, base=16, downsamplings=3, blocks=2),

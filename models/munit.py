@@ -193,7 +193,6 @@ class MunitObjective(Game):
 
 MUNIT = MethodSpec(
     name="munit",
-    title="MUNIT",
     paper="Huang et al., Multimodal Unsupervised Image-to-Image Translation, ECCV 2018",
     scope="image",
     build=Munit,

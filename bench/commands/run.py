@@ -10,24 +10,14 @@ from typing import Any
 
 import rich_click as click
 
-from bench.common.files import write_text
 from bench.common.keys import content_key
 from bench.common.options import FOLDER, POSITIVE, assignments, common_options, names, picked, weights_root_option
 from bench.common.progress import Reporter, progress_bar
 from bench.evaluation.measure import Session
 from bench.evaluation.plan import CellPlan, Request
 from bench.results.records import Record
-from bench.results.tables.latex import latex
-from bench.results.tables.run_table import free_csv, free_table
-from bench.results.tables.writers import text
-from metrics.base import MetricSpec
-from metrics.columns import Column
-
-
-def columns_of(specs: Sequence[MetricSpec]) -> list[Column]:
-    """The columns a table needs for these metrics."""
-    columns = (column for spec in specs for column in spec.columns)
-    return [Column(c.key, c.title, c.better, c.decimals, c.unit) for c in columns]
+from bench.results.tables.run_table import RunTable
+from bench.results.tables.writers import text, write_table
 
 
 def table_name(datasets: Sequence[str], protocol: str) -> str:
@@ -49,14 +39,11 @@ def failure_lines(records: Sequence[Record]) -> list[str]:
 
 def write_tables(folder: Path, stem: str, records: Sequence[Record], plans: Sequence[CellPlan]) -> str:
     """Write the table as text, CSV and LaTeX; returns the text, and where it lies."""
-    columns = columns_of(list({spec.name: spec for plan in plans for spec in plan.metrics}.values()))
-    titles = {plan.method.name: plan.method.title for plan in plans}
-    table = free_table(records, columns, titles, name=stem)
-    shown = text(table)
-    write_text(folder / f"{stem}.txt", shown)
-    write_text(folder / f"{stem}.csv", free_csv(records, columns, titles))
-    write_text(folder / f"{stem}.tex", latex(table))
-    return f"{shown}\nWritten: {folder / stem}.txt, .csv, .tex; records in {folder.parent / 'records'}"
+    columns = dict.fromkeys(column for plan in plans for spec in plan.metrics for column in spec.columns)
+    table = RunTable(records, columns, dict.fromkeys(plan.method.name for plan in plans))
+    grid = table.grid(stem)
+    write_table(folder / stem, grid, table.csv(), ("text", "csv", "latex"))
+    return f"{text(grid)}\nWritten: {folder / stem}.txt, .csv, .tex; records in {folder.parent / 'records'}"
 
 
 @click.command()

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import rich_click as click
 
-from bench.common.catalog import methods, resolve
+from bench.common.catalog import methods, resolve, title_of
 from bench.common.errors import UserError
 from bench.common.options import (
     POSITIVE,
@@ -134,9 +134,9 @@ def command(
             method = build_method(spec, config_for(spec, data, preset), files, where)
             if kind.reads_photos:
                 check_reader(spec, method, files)
-            title = f"{spec.title}{' (untrained)' if files.untrained else ''}"
+            title = f"{title_of(spec.name)}{' (untrained)' if files.untrained else ''}"
             rows += draw_rows(kind, title, Easel(method=method, dataset=dataset, seed=seed, device=where), indices)
-            progress.update(task, advance=1, status=spec.title)
+            progress.update(task, advance=1, status=title_of(spec.name))
     save(output, rows, kind.heads if alone else (), scale, there_and_back=morph is not None)
     click.echo(f"{output}: {kind.title}")
     for number in range(0, len(rows), len(indices)):

@@ -11,7 +11,7 @@ import rich_click as click
 from click import get_current_context
 from click.core import ParameterSource
 
-from bench.common.catalog import resolve
+from bench.common.catalog import resolve, title_of
 from bench.common.errors import UserError
 from bench.common.files import sha256_of
 from bench.common.options import (
@@ -203,7 +203,7 @@ def train(
             num_workers=num_workers,
         )
         watch = Watch.of(trainer, session, request, eval_every, best, tensorboard=tensorboard and ranks.leads)
-        seconds = _train(trainer, watch, f"{spec.title} on {dataset}")
+        seconds = _train(trainer, watch, f"{title_of(spec.name)} on {dataset}")
         if ranks.leads:
             click.echo(export(trainer, seconds, words))
 

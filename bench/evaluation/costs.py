@@ -17,7 +17,7 @@ from typing import Any
 import torch
 from torch import nn
 
-from bench.common.catalog import check_name, resolve
+from bench.common.catalog import check_name, resolve, title_of
 from bench.common.errors import UserError
 from bench.common.keys import content_key
 from bench.datasets import DATASETS
@@ -94,7 +94,7 @@ def plan_costs(
 
 def _plan(spec: MethodSpec[Any], dataset: str, preset: Preset) -> CostPlan | str:
     if not spec.has_weights:
-        return f"{spec.title} has no network that could be profiled."
+        return f"{title_of(spec.name)} has no network that could be profiled."
     try:
         return CostPlan(spec, choose_config(spec, dataset, preset), dataset, preset)
     except UserError as error:

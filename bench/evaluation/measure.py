@@ -10,6 +10,7 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any
 
+from bench.common.catalog import title_of
 from bench.common.files import check_writable
 from bench.common.memory import keep_freed_memory
 from bench.common.progress import Reporter
@@ -101,7 +102,7 @@ class Session:
         metrics = {name: metric for name, metric in built.items() if isinstance(metric, Metric)}
         if not metrics:
             return outcomes
-        title = f"{cell.method.title} on {cell.cell.data}"
+        title = f"{title_of(cell.method.name)} on {cell.cell.data}"
         try:
             run_shards(self._pass(cell, method, metrics), self.shards, state, reporter, title)
         except ValueError as error:  # the method drew NaN

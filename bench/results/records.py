@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import math
+import statistics
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
@@ -15,7 +16,41 @@ from bench.common.errors import UserError
 from bench.common.files import whole_file, write_text
 from bench.results.provenance import Provenance
 
+Preset = Literal["paper", "tiny"]
 Status = Literal["done", "skipped", "failed"]
+PROBE = "probe"  # in place of a protocol: a cost, which `bench profile` counts on a layout of its own
+UNTRAINED = "untrained"  # in place of the hash of a weight file: the weights are random
+
+
+@dataclass(frozen=True)
+class Cell:
+    """One method variant on one data set under one protocol, with all its repeats."""
+
+    method: str
+    preset: Preset
+    dataset: str
+    protocol: str  # possibly derived: "inade2021+fid.real_split=val"; PROBE for a cost
+    limit: int | None = None  # the first label maps only; None = all
+
+    @property
+    def variant(self) -> str:
+        """Name the method as tables do: a size that is not the paper's shows."""
+        return variant_title(self.method, self.preset)
+
+    @property
+    def data(self) -> str:
+        """Name the data as tables do: a limited run never looks like a full one."""
+        return self.dataset if self.limit is None else f"{self.dataset}[:{self.limit}]"
+
+    @property
+    def title(self) -> str:
+        """Name the cell for people."""
+        return f"{self.variant} on {self.data}, protocol {self.protocol}"
+
+
+def variant_title(title: str, preset: Preset) -> str:
+    """Add the preset to a method's printed name, unless it is the paper's."""
+    return title if preset == "paper" else f"{title} ({preset})"
 
 
 @dataclass(frozen=True)
@@ -27,7 +62,7 @@ class Record:
     metric: str
     version: int
     status: Status
-    weights: str  # "trained", "untrained" or the sha256 of the file
+    weights: str  # hashes (SHA-256) of the files, UNTRAINED, or "none" where there is nothing to fill
     provenance: Provenance
     values: Mapping[str, float] = field(default_factory=dict)  # column key -> mean over runs
     runs: Mapping[str, list[float]] = field(default_factory=dict)  # column key -> value of every run
@@ -49,9 +84,24 @@ class Record:
             if not all(math.isfinite(value) for value in values):
                 raise ValueError(f"{self.metric} of {self.cell.title}: {column} is not a finite number")
 
+    @property
+    def untrained(self) -> bool:
+        """Whether the weights were random, so that the numbers say nothing about the method."""
+        return self.weights == UNTRAINED
+
+    @property
+    def filled(self) -> tuple[str, ...]:
+        """The columns that this record fills, or leaves blank where it has no values."""
+        return tuple(self.values) or self.columns or (self.metric,)
+
     def fills(self, column: str) -> bool:
         """Tell whether the column is this record's to fill, or to leave blank."""
-        return column in (self.values or self.columns or (self.metric,))
+        return column in self.filled
+
+    def spread(self, column: str) -> float | None:
+        """Give the sample standard deviation of a column over the runs; None where there are not several."""
+        runs = self.runs.get(column, [])
+        return statistics.stdev(runs) if len(runs) > 1 else None
 
     def to_json(self) -> str:
         """Write as JSON with sorted keys; every float reads back exactly."""
@@ -67,6 +117,11 @@ class Record:
         columns, doubts = tuple(fields.pop("columns")), tuple(fields.pop("doubts", ()))
         intervals = {column: (low, high) for column, (low, high) in fields.pop("intervals", {}).items()}
         return cls(cell=cell, provenance=provenance, columns=columns, doubts=doubts, intervals=intervals, **fields)
+
+
+def newest(records: Iterable[Record]) -> Record | None:
+    """Choose among records of the same number: the highest metric version, then the latest."""
+    return max(records, key=lambda record: (record.version, record.provenance.start, record.key), default=None)
 
 
 class RecordStore:
@@ -107,45 +162,3 @@ def _read(path: Path) -> Record:
             f"{path} is not a record of this suite ({error}): move it away or delete it, then run again."
         ) from error
     return record
-
-
-Preset = Literal["paper", "tiny"]
-
-
-@dataclass(frozen=True)
-class Cell:
-    """One method variant on one data set under one protocol, with all its repeats."""
-
-    method: str
-    preset: Preset
-    dataset: str
-    protocol: str  # possibly derived: "inade2021+fid.real_split=val"
-    limit: int | None = None  # the first label maps only; None = all
-
-    @property
-    def variant(self) -> str:
-        """Name the method as tables do: a size that is not the paper's shows."""
-        return variant_title(self.method, self.preset)
-
-    @property
-    def data(self) -> str:
-        """Name the data as tables do: a limited run never looks like a full one."""
-        return self.dataset if self.limit is None else f"{self.dataset}[:{self.limit}]"
-
-    @property
-    def title(self) -> str:
-        """Name the cell for people."""
-        return f"{self.variant} on {self.data}, protocol {self.protocol}"
-
-
-def variant_title(title: str, preset: Preset) -> str:
-    """Add the preset to a method's printed name, unless it is the paper's."""
-    return title if preset == "paper" else f"{title} ({preset})"
-
-
-def newest(records: Iterable[Record]) -> Record | None:
-    """Choose among records of the same number: the highest metric version, then the latest."""
-    return max(records, key=lambda record: (record.version, record.provenance.start, record.key), default=None)
-
-
-PROBE = "probe"  # in place of a protocol: a cost, which `bench profile` counts on a layout of its own

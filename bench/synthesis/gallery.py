@@ -12,13 +12,12 @@ import numpy as np
 import torch
 from PIL import Image, features
 
-from bench.common.catalog import methods, resolve
+from bench.common.catalog import methods, resolve, title_of
 from bench.common.errors import UserError
 from bench.datasets.base import Dataset, Item
 from bench.datasets.find import find_dataset
 from bench.results.records import PROBE, Preset, Record, variant_title
-from bench.results.report.pictures import Gallery, Picture, PictureGrid, PictureRow, _uri
-from bench.results.report.sheets import title_of
+from bench.results.report.pictures import Gallery, Picture, PictureGrid, PictureRow, data_uri
 from bench.synthesis.easel import Easel
 from bench.synthesis.grids import Photo, paint_labels
 from bench.synthesis.images import to_photos
@@ -61,7 +60,7 @@ def picture(photo: Photo, alt: str) -> Picture:
     else:
         form = "webp"
         image.save(buffer, "WEBP", lossless=max(height, width) <= EXACT, quality=90, method=4)
-    return Picture(_uri(form, buffer.getvalue()), alt, width, height)
+    return Picture(data_uri(form, buffer.getvalue()), alt, width, height)
 
 
 def draw_gallery(records: Sequence[Record], samples: int, gallery: Gallery, workshop: Workshop) -> Gallery:

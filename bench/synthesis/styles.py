@@ -10,6 +10,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from bench.common.catalog import title_of
 from bench.common.errors import UserError
 from bench.datasets.base import Item
 from bench.synthesis.batches import Batch
@@ -31,15 +32,16 @@ def check_reader(spec: MethodSpec[Any], method: Method[Any], weights: MethodWeig
     """Refuse a method that cannot read the style of a photo, or whose encoder was left empty."""
     if method.encoder is None or method.scope == "none":
         raise UserError(
-            f"{spec.title} cannot read a style from a photo, which --morph and --mix need; name methods with an "
-            "encoder, such as vspade, groupdnet, inade or sean."
+            f"{title_of(spec.name)} cannot read a style from a photo, which --morph and --mix need; name methods with "
+            "an encoder, such as vspade, groupdnet, inade or sean."
         )
     networks = {network for network, _, _ in weights.files}
     if "encoder" in spec.files and networks and not networks & {"", "encoder"}:
         folder = weights.files[0][1].parent
         raise UserError(
-            f"{spec.title}: --morph and --mix need its encoder, whose file ({' or '.join(spec.files['encoder'])}) is "
-            f"not in {folder}. Put it there, or name whole weights with --weights {spec.name}=FILE."
+            f"{title_of(spec.name)}: --morph and --mix need its encoder, whose file "
+            f"({' or '.join(spec.files['encoder'])}) is not in {folder}. "
+            f"Put it there, or name whole weights with --weights {spec.name}=FILE."
         )
 
 

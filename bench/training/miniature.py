@@ -22,7 +22,7 @@ from typing import Any
 
 import torch
 
-from bench.common.catalog import resolve
+from bench.common.catalog import REFERENCES, resolve
 from bench.common.errors import UserError, explained
 from bench.common.files import sha256_of, write_text
 from bench.common.progress import Reporter
@@ -30,7 +30,6 @@ from bench.datasets.base import Dataset, Item
 from bench.datasets.find import find_dataset
 from bench.evaluation.measure import Session
 from bench.evaluation.plan import Request
-from bench.results.tables.entries import REFERENCES
 from bench.synthesis.devices import choose_device
 from bench.synthesis.methods import BANK, open_bank
 from bench.synthesis.sizes import config_for

@@ -27,7 +27,7 @@ from bench.training.run_folder import read_rows, write_rows
 from bench.training.trainer import Trainer
 from bench.weights.tensors import write_weights
 from metrics import METRICS
-from metrics.base import Column
+from metrics.columns import Column
 
 _COSTS = ("params", "macs")  # training does not change them
 

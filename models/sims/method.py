@@ -231,7 +231,6 @@ _TINY = SimsConfig(
 
 SIMS: MethodSpec[Any] = MethodSpec(
     name="sims",
-    title="SIMS",
     paper="Qi et al., Semi-parametric Image Synthesis, CVPR 2018",
     scope="none",
     build=Sims,
@@ -256,7 +255,6 @@ SIMS: MethodSpec[Any] = MethodSpec(
 SIMS_ORDERED = replace(
     SIMS,
     name="sims-ordered",
-    title="SIMS (ordered)",
     configs={"cityscapes": replace(_CITYSCAPES, palette=COLOURS)},
     tiny=replace(_TINY, palette=spread_colours(9)),
     recipes={},

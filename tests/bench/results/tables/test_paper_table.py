@@ -30,9 +30,8 @@ def toy(records=None, **settings):
 
 
 def place(paper, method, dataset, key):
-    row = next(row for row in paper.table.rows if row.method == method)
-    column = next(column for where, column in paper.table.places if (where, column.key) == (dataset, key))
-    return paper.number(row, dataset, column)
+    wanted = (method, dataset, key)
+    return next(p.measured for p in paper.places if (p.row.method, p.dataset, p.column.key) == wanted)
 
 
 @pytest.mark.parametrize("values", ALL_VALUES)
