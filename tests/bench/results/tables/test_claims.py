@@ -70,7 +70,7 @@ def test_a_difference_counts_when_it_is_larger_than_two_spreads(ours, theirs, ou
 def test_what_nobody_measured_leaves_a_sentence_open_and_is_named():
     judged = judge_measured(BETTER, [paper("inade", fid=1.0)])
     assert judged.outcome == "cannot say"
-    assert judged.findings[0].words == "no number of spade, fid on deepfashion"
+    assert judged.comparisons[0].words == "no number of spade, fid on deepfashion"
 
 
 def test_untrained_networks_say_nothing():
