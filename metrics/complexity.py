@@ -95,7 +95,7 @@ def _cuda_times(run: Run, repeats: int, warm_up: int = 10) -> list[float]:
 
 
 def _wall_times(run: Run, repeats: int, synchronize: Callable[[], None], warm_up: int = 2) -> tuple[list[float], float]:
-    """Return also the CPU time of this thread in the same span; with several threads it is the one that waits."""
+    """Seconds of every call, and the CPU time of this thread in all; with several threads it is the one that waits."""
     for _ in range(warm_up):
         run()
     times, cpu = [], 0.0
@@ -204,6 +204,7 @@ SECONDS = MetricSpec(
     2,  # 1 had no percentiles
     (Column("seconds", "Time", "lower", 4, "s"),),
     lambda _: Seconds(),
+    of_machine=True,
     doubt=_doubt_time,
 )
 MEMORY = MetricSpec(
@@ -211,5 +212,6 @@ MEMORY = MetricSpec(
     2,  # 1 had no parts
     (Column("memory_mb", "Memory", "lower", 0, "MB"),),
     lambda _: Memory(),
+    of_machine=True,
 )
-ENERGY = MetricSpec("energy", 1, (Column("joules", "Energy", "lower", 2, "J"),), lambda _: Energy())
+ENERGY = MetricSpec("energy", 1, (Column("joules", "Energy", "lower", 2, "J"),), lambda _: Energy(), of_machine=True)

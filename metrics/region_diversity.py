@@ -160,6 +160,7 @@ MISD = MetricSpec(
     (Column("misd", "mISD", "higher", 4), Column("moid", "mOID", "lower", 4)),
     _build("instance", "alexnet", ""),
     needs=("alexnet",),
+    instances=True,
     of_constant=0.0,
 )
 MCSD_PD = MetricSpec(
@@ -176,5 +177,6 @@ MISD_PD = MetricSpec(
     (Column("misd_pd", "mISD-pd", "higher", 4), Column("moid_pd", "mOID-pd", "lower", 4)),
     _build("instance", "paperdolls", "_pd"),
     needs=("paperdolls_features",),
+    instances=True,
     of_constant=0.0,
 )

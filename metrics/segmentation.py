@@ -149,14 +149,14 @@ def mean_iou(confusion: Tensor, reduction: Reduction) -> float:
 
 
 def mean_ious(hits: Tensor, labels: Tensor, predicted: Tensor, reduction: Reduction) -> Tensor:
-    """Do so for many matrices at once, by their diagonals and the sums of their rows and columns, [B, C] each: [B]."""
+    """Average IoU for many matrices at once, given by diagonals and sums of rows and columns, [B, C] each: [B]."""
     iou = hits / (labels + predicted - hits)
     chosen = _chosen(iou, labels, reduction)
     return torch.where(chosen, iou.nan_to_num(0.0), 0.0).sum(1) / (chosen.sum(1) * labels.any(1))
 
 
 def _chosen(iou: Tensor, labels: Tensor, reduction: Reduction) -> Tensor:
-    """Tell which classes count."""
+    """Which classes the reduction averages over."""
     return {
         "nan_union": ~iou.isnan(),
         "all_classes": torch.ones_like(iou, dtype=torch.bool),

@@ -19,7 +19,7 @@ from torch import Tensor, nn
 from models.base import Layout, Method, MethodSpec, semantic_planes
 from models.parts.spatial import Planes, SpatialNorm
 from models.parts.spectral import SpectralConv2d, SpectralConvTranspose2d
-from models.training.initial_weights import Spread
+from models.training.initial_weights import FixedDeviation
 from models.training.recipe import TINY_RECIPE, Recipe
 
 
@@ -169,7 +169,7 @@ _RECIPE = Recipe(
     adversarial="least_squares",
     discriminator="pix2pixhd",
     redraw_fake=False,
-    init_gain=Spread(0.02),
+    init_gain=FixedDeviation(0.02),
 )
 _TINY_RECIPE = replace(TINY_RECIPE, betas=_RECIPE.betas, adversarial="least_squares", discriminator="pix2pixhd")
 

@@ -47,7 +47,7 @@ class ShortcutNorm(nn.BatchNorm2d):
 
 
 class ConcatNorm(ShortcutNorm):
-    """The same, with the planes appended."""
+    """Batch norm with weights of its own, and the label planes appended as channels."""
 
     def forward(self, x: Tensor, planes: Planes) -> Tensor:  # type: ignore[override]
         """Normalise x [N * K, C, h, w] and append P planes."""

@@ -11,6 +11,7 @@ from bench.common.catalog import Table, resolve
 from bench.datasets import DATASETS
 from bench.datasets.preparation import PREPARATIONS
 from metrics import METRICS
+from metrics.networks import NETWORKS
 from models import METHODS
 from segmenters import SEGMENTERS
 
@@ -18,6 +19,7 @@ from segmenters import SEGMENTERS
 TABLES: dict[str, tuple[Table, str, set[str]]] = {
     "method": (METHODS, "models", {"base", "parts", "training"}),
     "metric": (METRICS, "metrics", {"base", "columns", "protocol", "protocol_sources", "networks", "parts"}),
+    "network": (NETWORKS, "metrics.networks", {"base", "inception_blocks", "perceptual", "resize", "weights"}),
     "segmenter": (SEGMENTERS, "segmenters", {"cihp", "parts"}),
     "dataset": (DATASETS, "bench.datasets", {"base", "find", "verification", "parts", "preparation"}),
     "preparation": (

@@ -21,7 +21,6 @@ from bench.common.catalog import check_name, resolve
 from bench.common.errors import UserError
 from bench.common.keys import content_key
 from bench.datasets import DATASETS
-from bench.evaluation.plan import MACHINE_METRICS
 from bench.results.provenance import collect
 from bench.results.records import PROBE, Cell, Preset, Record
 from bench.synthesis.batches import stream
@@ -73,7 +72,7 @@ class CostPlan:
                 "probe": self.sizes,
                 "metric": metric,
                 "version": _metric(metric).version,
-                "device": device if metric in MACHINE_METRICS else "",
+                "device": device if _metric(metric).of_machine else "",
             }
         )
 
@@ -147,7 +146,7 @@ def measure(
     where, precision, values = device_name, "float32", Values()
     if {"params", "macs"} & set(metrics):
         where, values = count(plan)
-    if set(MACHINE_METRICS) & set(metrics):
+    if any(_metric(name).of_machine for name in metrics):
         where, precision = device_name, _conditions(device)
         values |= clock(plan, metrics, device, rounds)
     provenance = collect(where, start, time.perf_counter() - began, 1, precision)

@@ -50,7 +50,7 @@ def lines_of(records: Iterable[Record]) -> Iterator[Line]:
             "reason": record.reason,
             "weights": record.weights,
             "networks": " ".join(f"{name}={about}" for name, about in record.networks.items()),
-            "samples": ", ".join(f"{count} {thing}" for thing, count in record.counts.items()),
+            "samples": ", ".join(f"{count} {thing}" for thing, count in sorted(record.counts.items())),
             "note": " ".join([record.note, *record.doubts]).strip(),
             "key": record.key,
             "commit": made.commit,

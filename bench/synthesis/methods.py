@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +15,7 @@ from bench.common.catalog import resolve
 from bench.common.errors import UserError
 from bench.common.files import sha256_of
 from bench.common.places import SHIPPED_WEIGHTS
+from bench.datasets.find import training_name
 from bench.results.records import Preset
 from bench.synthesis.batches import stream
 from bench.weights.known import WEIGHT_FILES, method_folder
@@ -37,7 +39,7 @@ class MethodWeights:
     untrained: bool = False
     bank: Path | None = None  # training photos that the method draws from
 
-    @property
+    @cached_property
     def identity(self) -> str:
         """What records and keys say of the weights: hashes, "untrained", or "none"."""
         if self.untrained:
@@ -76,7 +78,7 @@ def find_bank(spec: MethodSpec[Any], dataset: str, folder: Path) -> Path:
     if not path.is_file():
         raise UserError(
             f"{spec.title} draws from training photos, expected in {path}. Gather them with "
-            f"`bench bank --dataset {dataset.removesuffix('2')} -o {path}`."
+            f"`bench bank --dataset {training_name(dataset)} -o {path}`."
         )
     return path
 

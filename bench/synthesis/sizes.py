@@ -6,6 +6,7 @@ from dataclasses import fields, replace
 from itertools import permutations
 from typing import Any
 
+from bench.common.catalog import resolve
 from bench.common.errors import UserError
 from bench.datasets import DATASETS
 from bench.datasets.base import Dataset, DatasetSpec
@@ -16,8 +17,8 @@ GRID = 32  # pixels; networks of the papers' sizes halve and double their grids 
 
 
 def is_built_in(dataset: str) -> bool:
-    """Whether a data set is drawn by the suite itself."""
-    return dataset.startswith("paperdolls")
+    """Whether a data set is drawn by the suite itself; a folder of the user's is not."""
+    return dataset in DATASETS and resolve("dataset", DATASETS, dataset).built_in
 
 
 def default_preset(dataset: str) -> Preset:

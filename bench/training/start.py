@@ -21,8 +21,9 @@ from bench.training.trainer import Trainer
 from bench.weights.known import verified
 from bench.weights.tensors import load_into, read_weights, write_weights
 from models.base import MethodSpec
-from models.training.losses import Vgg19
-from models.training.recipe import Recipe, Schedule
+from models.training.recipe import Recipe
+from models.training.schedule import Schedule
+from models.training.vgg19 import Vgg19
 
 
 def choose_recipe(spec: MethodSpec[Any], dataset: str, preset: Preset) -> Schedule:

@@ -1,4 +1,4 @@
-"""The worked example of metrics/PROTOCOLS.md is what the suite prints, and its arithmetic holds."""
+"""The worked example of docs/protocols.md is what the suite prints, and its arithmetic holds."""
 
 import re
 from pathlib import Path
@@ -11,7 +11,7 @@ from bench.commands.cli import cli
 from metrics.protocol import PROTOCOLS
 
 ROOT = Path(__file__).parents[2]
-PAGE = (ROOT / "metrics" / "PROTOCOLS.md").read_text(encoding="utf-8")
+PAGE = (ROOT / "docs" / "protocols.md").read_text(encoding="utf-8")
 EXAMPLE = ROOT / "results" / "examples" / "cityscapes19.npz"
 
 

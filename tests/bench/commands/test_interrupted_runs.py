@@ -80,7 +80,7 @@ def test_a_killed_run_goes_on_and_ends_with_the_same_tables(unbroken, tmp_path, 
 
 
 def test_a_run_stopped_before_any_of_its_files_is_whole_ends_the_same(tmp_path, monkeypatch):
-    monkeypatch.setattr("bench.evaluation.measure.SHARD", 2)
+    monkeypatch.setattr("bench.evaluation.shards.SHARD", 2)
     words = ("--metrics", "fid-pd,lpips-pd,mcsd-pd", "--set", "lpips.groups=2")
     replace, count = os.replace, [0, 0]  # so far, and the one to stop at
 
@@ -132,7 +132,7 @@ def test_a_run_stopped_between_two_records_draws_nothing_again(tmp_path, monkeyp
 
 
 def test_fresh_does_not_go_on_from_a_stopped_run(tmp_path, monkeypatch):
-    monkeypatch.setattr("bench.evaluation.measure.SHARD", 2)
+    monkeypatch.setattr("bench.evaluation.shards.SHARD", 2)
     synthesize, calls = Inade.synthesize, [0]
 
     def counted(self, layout, style):
@@ -176,8 +176,8 @@ def test_a_large_state_is_written_now_and_then(tmp_path, monkeypatch, pause, wri
     saved = []
     save = ShardStore.save
     monkeypatch.setattr(ShardStore, "save", lambda self, *words: saved.append(words[1]) or save(self, *words))
-    monkeypatch.setattr("bench.evaluation.measure.SHARD", 2)
-    monkeypatch.setattr("bench.evaluation.measure._SMALL", -1)
-    monkeypatch.setattr("bench.evaluation.measure._PAUSE", pause)
+    monkeypatch.setattr("bench.evaluation.shards.SHARD", 2)
+    monkeypatch.setattr("bench.evaluation.shards._SMALL", -1)
+    monkeypatch.setattr("bench.evaluation.shards._PAUSE", pause)
     assert measure(tmp_path, "--metrics", "lpips-pd", methods="inade").exit_code == 0
     assert len(saved) == written

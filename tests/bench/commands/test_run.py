@@ -134,7 +134,7 @@ def test_a_metric_asked_for_later_computes_only_itself_and_gives_the_same(finish
 
 
 def test_batch_size_and_shards_change_no_number(finished, tmp_path, monkeypatch):
-    monkeypatch.setattr("bench.evaluation.measure.SHARD", 2)
+    monkeypatch.setattr("bench.evaluation.shards.SHARD", 2)
     for size in ("1", "7"):
         assert measure(tmp_path / size, "--batch-size", size, methods="inade").exit_code == 0
         for key, value in values(tmp_path / size).items():

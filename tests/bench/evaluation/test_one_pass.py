@@ -76,7 +76,16 @@ def draw(watched, *views, shards=None, total=5, batch_size=8, seed=0, extractor=
     """Run a pass and return the collectors of all views."""
     metrics = {str(n): Collector(view, extractor) for n, view in enumerate(views)}
     dataset = dataset or open_paperdolls2("val")
-    job = Pass(watched.method, dataset, total, metrics, seed, batch_size, CPU, workers)
+    job = Pass(
+        method=watched.method,
+        dataset=dataset,
+        num_layouts=total,
+        metrics=metrics,
+        seed=seed,
+        batch_size=batch_size,
+        device=CPU,
+        num_workers=workers,
+    )
     for _ in job.run([range(total)] if shards is None else shards, lambda count: None):
         pass
     return [metric.images for metric in metrics.values()]

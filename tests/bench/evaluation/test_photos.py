@@ -219,7 +219,7 @@ def test_the_drawn_split_is_not_fingerprinted_twice(monkeypatch):
 
 def test_a_stopped_run_with_kept_features_goes_on(tmp_path, monkeypatch):
     assert measure(tmp_path / "whole", *WIDE, methods="truth").exit_code == 0
-    monkeypatch.setattr("bench.evaluation.measure.SHARD", 2)
+    monkeypatch.setattr("bench.evaluation.shards.SHARD", 2)
     save = ShardStore.save
 
     def stopped(self, key, shard, arrays):
