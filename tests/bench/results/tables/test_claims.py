@@ -10,7 +10,7 @@ from small_runs import bench
 from synthetic_records import done
 
 from bench.common.errors import UserError
-from bench.common.places import PUBLISHED as FOLDER
+from bench.common.places import PUBLISHED
 from bench.results.records import Cell, RecordStore
 from bench.results.tables.claims import Claim, judge_measured, judge_miniature, judge_published, read_claims
 from bench.results.tables.published import published_table
@@ -46,7 +46,7 @@ def test_there_are_many_claims_of_all_papers_and_the_papers_support_them():
 
 def test_a_wrong_digit_of_a_published_table_is_noticed(tmp_path, monkeypatch):
     """The check of our copy: were INADE's mOID printed as 0.0387, the sentence about it would fail."""
-    text = (FOLDER / "inade-1.toml").read_text()
+    text = (PUBLISHED / "inade-1.toml").read_text()
     assert "*0.0187*" in text
     (tmp_path / "inade-1.toml").write_text(text.replace("*0.0187*", "*0.0387*"))
     claim = read_claims()["inade-best-instance-control"]
