@@ -1,4 +1,4 @@
-"""Which device to compute on."""
+"""The device to compute on: chosen, named, and its random numbers seeded."""
 
 from __future__ import annotations
 
@@ -23,3 +23,18 @@ def choose_device(name: str) -> torch.device:
 def device_name(device: torch.device) -> str:
     """Name a device for people: a GPU by its model."""
     return torch.cuda.get_device_name(device) if device.type == "cuda" else str(device)
+
+
+def seed_generators(device: torch.device, seed: int) -> None:
+    """Seed torch's own generators of the CPU and of this device.
+
+    `torch.manual_seed` seeds those of every kind of device, and formats a stack trace for every kind that is not in
+    use, which costs more than the seeding; a training seeds several times a step.
+    """
+    if device.type not in ("cpu", "cuda"):
+        torch.manual_seed(seed)
+        return
+    torch.default_generator.manual_seed(seed)
+    if device.type == "cuda":
+        index = torch.cuda.current_device() if device.index is None else device.index
+        torch.cuda.default_generators[index].manual_seed(seed)
