@@ -20,7 +20,8 @@ from bench.evaluation.networks import FeatureNetworks
 from bench.evaluation.one_pass import SaveImages
 from bench.evaluation.plan import CellPlan, Wishes, plan_cells
 from bench.evaluation.shards import ShardStore
-from bench.results.records import Preset, Record, RecordStore
+from bench.results.records import Preset, Record
+from bench.results.store import RecordStore
 from bench.results.tables.latex import latex
 from bench.results.tables.run_table import free_csv, free_table
 from bench.results.tables.writers import text
@@ -136,7 +137,7 @@ def command(
     )
     plans = plan_cells(wishes, data_root, weights_root)
     networks = FeatureNetworks(weights_root, choose_device(device), allow_unknown_weights)
-    store = RecordStore(out / "records")
+    store = RecordStore(out)
     keys = {plan.cell: [plan.key(spec, networks) for spec in plan.metrics] for plan in plans}
     if dry_run:
         for plan in plans:

@@ -22,7 +22,8 @@ from bench.evaluation.segmenter import weight_names
 from bench.evaluation.setting import CellSetting
 from bench.evaluation.shards import ShardStore
 from bench.results.provenance import collect
-from bench.results.records import Record, RecordStore
+from bench.results.records import Record
+from bench.results.store import RecordStore
 from bench.synthesis.batches import collate, stream
 from bench.synthesis.devices import device_name
 from bench.synthesis.methods import build_method

@@ -10,7 +10,8 @@ from bench.evaluation.measure import Evaluation
 from bench.evaluation.networks import FeatureNetworks
 from bench.evaluation.plan import Wishes, plan_cells
 from bench.evaluation.shards import ShardStore
-from bench.results.records import Record, RecordStore
+from bench.results.records import Record
+from bench.results.store import RecordStore
 from bench.synthesis.devices import choose_device
 
 
@@ -32,7 +33,7 @@ class Bench:
         """
         networks = FeatureNetworks(self.weights_root, choose_device(self.device))
         evaluation = Evaluation(
-            RecordStore(self.out / "records"),
+            RecordStore(self.out),
             ShardStore(self.out / "state"),
             networks,
             self.out / "cache",

@@ -3,17 +3,13 @@
 from __future__ import annotations
 
 import shutil
-import zipfile
-from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
 
-import numpy as np
 from numpy.typing import NDArray
 
+from bench.common.arrays import Arrays, read_arrays, write_arrays
 from bench.common.errors import UserError
-from bench.common.files import whole_file
-
-Arrays = Mapping[str, NDArray[np.generic]]
 
 
 class ShardStore:
@@ -35,21 +31,16 @@ class ShardStore:
         for name, array in arrays.items():
             if array.dtype.hasobject:
                 raise ValueError(f"Shard {shard}: '{name}' holds Python objects; only plain numbers can be stored.")
-        with whole_file(self.path(cell_key, shard)) as file, zipfile.ZipFile(file, "w") as archive:
-            for name, array in arrays.items():
-                # Not np.savez: it gives names such as "file" a meaning of its own.
-                with archive.open(f"{name}.npy", "w", force_zip64=True) as member:
-                    np.lib.format.write_array(member, np.asanyarray(array), allow_pickle=False)
+        write_arrays(self.path(cell_key, shard), arrays)
 
-    def load(self, cell_key: str, shard: str) -> dict[str, NDArray[np.generic]]:
+    def load(self, cell_key: str, shard: str) -> dict[str, NDArray[Any]]:
         """Read a shard back."""
         path = self.path(cell_key, shard)
         if not path.is_file():
             raise UserError(f"There is no shard {path}: run the cell again.")
         try:
-            with path.open("rb") as file, np.load(file, allow_pickle=False) as arrays:
-                return {name: arrays[name] for name in arrays.files}
-        except (ValueError, EOFError, KeyError, AttributeError, zipfile.BadZipFile) as error:
+            return read_arrays(path)
+        except ValueError as error:
             raise UserError(f"{path} is not a whole shard ({error}): delete it, then run again.") from error
 
     def clear(self, cell_key: str) -> None:

@@ -10,7 +10,7 @@ import torch
 from small_runs import SMALL, measure, start, stop_when, tables, times
 
 from bench.evaluation.measure import measure as evaluation
-from bench.results.records import RecordStore
+from bench.results.store import RecordStore
 from models.inade import Inade
 
 METRICS = ("--metrics", "lpips-pd,mcsd-pd,params")

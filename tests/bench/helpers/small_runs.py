@@ -13,7 +13,8 @@ from pathlib import Path
 from click.testing import CliRunner, Result
 
 from bench.commands.cli import cli
-from bench.results.records import Record, RecordStore
+from bench.results.records import Record
+from bench.results.store import RecordStore
 
 CHECKOUT = Path(__file__).parents[3]
 SMALL = (
@@ -59,7 +60,7 @@ def stop_when(process: subprocess.Popen[str], seen: Callable[[], object], signal
 
 def records(out: Path) -> list[Record]:
     """Read the records of a run."""
-    return list(RecordStore(out / "records"))
+    return list(RecordStore(out))
 
 
 def values(out: Path) -> dict[tuple[str, str], float]:
