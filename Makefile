@@ -23,4 +23,4 @@ test: lint
 	OMP_NUM_THREADS=1 $(VENV)/bin/python -m pytest -n auto --maxprocesses 8
 
 clean:
-	rm -rf $(VENV) results/records results/state results/tables results/cache
+	rm -rf $(VENV) build dist *.egg-info results/records results/state results/tables results/cache

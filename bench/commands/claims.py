@@ -11,10 +11,10 @@ import rich_click as click
 
 from bench.common.errors import UserError
 from bench.common.lines import aligned
-from bench.common.options import FOLDER, debug_option, json_option, names
-from bench.common.places import MEASURED, MINIATURE
+from bench.common.options import debug_option, json_option, names, records_option
+from bench.common.places import MINIATURE
 from bench.results.averages import across_trainings
-from bench.results.records import Record, RecordStore
+from bench.results.store import ON_RECORD, read_records
 from bench.results.tables.claims import (
     Claim,
     Judgement,
@@ -44,13 +44,7 @@ BUILT_IN = ("paperdolls", "paperdolls2")
     callback=names,
     help="Also ask small networks on the built-in data: paperdolls,paperdolls2.",
 )
-@click.option(
-    "--records",
-    "folders",
-    type=FOLDER,
-    multiple=True,
-    help="Folder with measured records, repeatable [default: results/records, and those of the suite].",
-)
+@records_option("results/records, and those of the suite")
 @click.option("--details", is_flag=True, help="Show every comparison; so does naming claims.")
 @click.option("--strict", is_flag=True, help="End with exit code 1 if a sentence fails.")
 @json_option
@@ -70,7 +64,7 @@ def command(
     published asks the paper's own tables, which checks the paper and our copy of it. measured asks records of the
     papers' networks on the papers' data, and --dataset those of `bench miniature`: which conclusions show in
     miniature. A sentence fails if one of its comparisons does; "cannot say" is for numbers that nobody measured, and
-    for differences within two standard deviations of the runs. The sentences are in results/claims.toml.
+    for differences within two standard deviations of the runs. The sentences are in results/papers/claims.toml.
 
     Example: bench claims --dataset paperdolls,paperdolls2
     """
@@ -98,18 +92,14 @@ def _judged(
     if "published" in values:
         judged["published"] = {claim.id: judge_published(claim) for claim in claims}
     if "measured" in values:
-        records = _read(folders or (Path("results/records"), MEASURED))
+        records = read_records(folders or ON_RECORD)
         judged["measured"] = {claim.id: judge_measured(claim, records) for claim in claims}
     if datasets:
-        trained = across_trainings(_read(folders or (MINIATURE / "records",)))
+        trained = across_trainings(read_records(folders or [MINIATURE]))
         judged["miniature"] = {
             claim.id: judge_miniature(claim, trained, datasets) for claim in claims if claim.miniature
         }
     return judged
-
-
-def _read(folders: Sequence[Path]) -> list[Record]:
-    return list({record.key: record for folder in reversed(folders) for record in RecordStore(folder)}.values())
 
 
 def _table(claims: Sequence[Claim], judged: dict[str, dict[str, Judgement]]) -> str:

@@ -30,6 +30,7 @@ COMMANDS: Table = {
     "check": ("bench.commands.check:command", "Measure again, and fail if a number moved since the baseline."),
     "compare": ("bench.commands.compare:command", "Compare two results, and fail if a number moved."),
     "export": ("bench.commands.export:command", "Write all records as one CSV file."),
+    "pack": ("bench.commands.pack:command", "Put the records of a finished study into one file."),
     "claims": ("bench.commands.claims:command", "Judge the papers' sentences by printed and by measured numbers."),
     "report": ("bench.commands.report:command", "Write one HTML file: tables, charts, pictures, provenance."),
     "confusion": ("bench.commands.confusion:command", "Compute mean IoUs and accuracies from confusion matrices."),

@@ -8,20 +8,13 @@ import rich_click as click
 
 from bench.common.files import write_text
 from bench.common.lines import as_csv
-from bench.common.options import FOLDER, debug_option
-from bench.results.frames import lines_of, read_records
+from bench.common.options import debug_option, records_option
+from bench.results.frames import lines_of
+from bench.results.store import read_records
 
 
 @click.command()
-@click.option(
-    "--records",
-    "folders",
-    type=FOLDER,
-    multiple=True,
-    default=(Path("results"),),
-    show_default=True,
-    help="Folder of results or of records, repeatable.",
-)
+@records_option("results")
 @click.option("-o", "--output", type=click.Path(dir_okay=False, path_type=Path), help="File to write [default: print].")
 @debug_option
 def command(*, folders: tuple[Path, ...], output: Path | None) -> None:
@@ -29,8 +22,7 @@ def command(*, folders: tuple[Path, ...], output: Path | None) -> None:
 
     The same as a pandas DataFrame: `import bench; bench.frame("results")`.
     """
-    records = {record.key: record for folder in reversed(folders) for record in read_records(folder)}
-    text = as_csv(list(lines_of(records.values())))
+    text = as_csv(list(lines_of(read_records(folders or [Path("results")], needed=True))))
     if output is None:
         click.echo(text, nl=False)
     else:

@@ -14,7 +14,8 @@ from bench.common.errors import UserError
 from bench.common.options import POSITIVE, available_cpus, debug_option, device_option, names, out_option
 from bench.common.progress import progress_bar
 from bench.results.averages import across_trainings
-from bench.results.records import Record, RecordStore
+from bench.results.records import Record
+from bench.results.store import RecordStore
 from bench.results.tables.columns import columns_of
 from bench.results.tables.published import published_table, table_files
 from bench.results.tables.run_table import RunTable
@@ -75,9 +76,9 @@ def command(
 
         study = Study(out, steps, batch_size, precision, device, datasets, protocol)
         failures = _run(study, wanted, trainings, jobs)
-    records = across_trainings(RecordStore(out / "records"))
+    records = across_trainings(RecordStore(out))
     if not records and not failures:
-        raise UserError(f"{out / 'records'} holds no records: run the study first, without --tables-only.")
+        raise UserError(f"{out} holds no records: run the study first, without --tables-only.")
     for path in write_tables(out / "tables", records):
         click.echo(path)
     if failures:

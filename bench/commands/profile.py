@@ -18,7 +18,8 @@ from bench.common.lines import Rows, as_csv, drawn
 from bench.common.options import POSITIVE, debug_option, device_option, json_option, names, out_option
 from bench.common.progress import progress_bar
 from bench.evaluation.costs import CostPlan, measure, plan_costs
-from bench.results.records import Preset, Record, RecordStore
+from bench.results.records import Preset, Record
+from bench.results.store import RecordStore
 from bench.synthesis.devices import choose_device, device_name
 from metrics.complexity import energy_counter
 from models.base import MethodSpec
@@ -127,7 +128,7 @@ def command(
         *(["memory"] if timed and where.type == "cuda" else []),
         *(["energy"] if timed and energy_counter(where) else []),
     ]
-    rows = _profiled(plans, metrics, RecordStore(out / "records"), where, rounds, fresh)
+    rows = _profiled(plans, metrics, RecordStore(out), where, rounds, fresh)
     click.echo(json.dumps(rows, indent=1) if as_json else as_csv(rows).rstrip() if csv_wanted else _table(rows))
 
 

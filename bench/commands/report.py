@@ -14,39 +14,18 @@ from bench.common.options import (
     data_root_option,
     debug_option,
     device_option,
+    records_option,
     seed_option,
     weights_root_option,
 )
-from bench.common.places import MEASURED
-from bench.results.records import Record, RecordStore
 from bench.results.report.page import page
 from bench.results.report.pictures import Gallery, files_of
-
-FOLDERS = (Path("results/records"), MEASURED)
-
-
-def read_records(folders: tuple[Path, ...]) -> list[Record]:
-    """Read the records of all folders, each once; a folder that the user names holds some."""
-    for folder in folders:
-        if not any(folder.glob("*.json")):
-            raise UserError(f"{folder} holds no records: name the folder `records` below the --out of `bench run`.")
-    found = {record.key: record for folder in reversed(folders or FOLDERS) for record in RecordStore(folder)}
-    if not found:
-        raise UserError(
-            "There are no records in results/records: `bench run` makes some, or name a folder: --records DIR."
-        )
-    return list(found.values())
+from bench.results.store import ON_RECORD, read_records
 
 
 @click.command()
 @click.option("-o", "--output", type=click.Path(dir_okay=False, path_type=Path), help="HTML file to write.")
-@click.option(
-    "--records",
-    "folders",
-    type=FOLDER,
-    multiple=True,
-    help="Folder with records, repeatable [default: results/records, and results/measured of the suite].",
-)
+@records_option("results/records, and results/costs of the suite")
 @click.option("--title", default="Semantic image synthesis: report", show_default=True, help="Head of the page.")
 @click.option("--samples", type=POSITIVE, help="Draw so many images per row, of the methods whose weights are at hand.")
 @click.option("--pictures", "folder", type=FOLDER, help="Also show the PNG and WebP files of this folder.")
@@ -79,7 +58,7 @@ def command(
     """
     if output is None and plots is None:
         raise UserError("Name the file to write, -o report.html, or a folder for the charts alone: --plots DIR.")
-    records = read_records(folders)
+    records = read_records(folders or ON_RECORD, needed=bool(folders))
     if plots is not None:
         from bench.results.report.plots import write_plots  # loads matplotlib
 

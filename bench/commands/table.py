@@ -11,9 +11,8 @@ import rich_click as click
 
 from bench.common.errors import UserError
 from bench.common.files import write_text
-from bench.common.options import FOLDER, debug_option, json_option
-from bench.common.places import MEASURED
-from bench.results.records import RecordStore
+from bench.common.options import debug_option, json_option, records_option
+from bench.results.store import ON_RECORD, read_records
 from bench.results.tables.paper_table import PaperTable, Values
 from bench.results.tables.published import published_table, table_files
 from bench.results.tables.writers import FORMATS, SUFFIXES, text, write_table
@@ -38,14 +37,7 @@ FORMS = ("csv", "latex", "markdown", "html")
     help="Default: by the suffix of -o, else text; with --all, CSV, LaTeX, Markdown and HTML.",
 )
 @click.option("-o", "--output", type=click.Path(path_type=Path), help="File to write, or folder with --all.")
-@click.option(
-    "--records",
-    "folders",
-    type=FOLDER,
-    multiple=True,
-    default=(Path("results/records"), MEASURED),
-    help="Folder with measured records, repeatable [default: results/records, and results/measured of the suite].",
-)
+@records_option("results/records, and results/costs of the suite")
 @click.option("--protocol", help="Use records of this protocol instead of the one the table names.")
 @json_option
 @debug_option
@@ -68,7 +60,7 @@ def command(
     if everything == (name is not None):
         raise UserError("Name one table, or give --all and a folder: bench table inade-1, or bench table --all -o DIR.")
     names = [name] if name is not None else list(table_files())
-    records = list({record.key: record for folder in reversed(folders) for record in RecordStore(folder)}.values())
+    records = read_records(folders or ON_RECORD)
     tables = [PaperTable(published_table(each), records, protocol) for each in names]
     shown = cast(Values, values)
     if everything:

@@ -86,6 +86,17 @@ def out_option(default: str) -> Decorator[Any]:
     )
 
 
+def records_option(default: str) -> Decorator[Any]:
+    """Name the folders whose records are shown; what a command reads without it is its own affair."""
+    return click.option(
+        "--records",
+        "folders",
+        type=FOLDER,
+        multiple=True,
+        help=f"Folder that `bench run` wrote to, or one of records, repeatable [default: {default}].",
+    )
+
+
 def common_options(out: str) -> Decorator[Any]:
     """Add all options of a command that computes."""
     options = (

@@ -11,8 +11,8 @@ from bench.common.places import ROOT
 def version() -> str:
     """Read it from the checkout this runs from, or else from the installed package."""
     project = ROOT / "pyproject.toml"
-    if project.is_file():
-        found = re.search(r'^version = "(.+)"', project.read_text(encoding="utf-8"), re.MULTILINE)
+    if project.is_file():  # where packages are installed, another one may have left a file of that name
+        found = re.search(r'^name = "sis-bench"\nversion = "(.+)"', project.read_text(encoding="utf-8"), re.MULTILINE)
         if found:
             return found[1]
     return importlib.metadata.version("sis-bench")

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-import zipfile
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -14,12 +13,13 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from bench.common.arrays import Arrays, read_arrays
 from bench.common.catalog import resolve
 from bench.common.errors import UserError
 from bench.common.files import whole_file
 from bench.datasets import DATASETS
 from bench.datasets.base import DatasetSpec
-from bench.results.records import Record
+from bench.results.store import store_of
 from metrics.protocol import Reduction
 from metrics.segmentation import accuracy, iou_per_class, mean_accuracy, mean_iou, weighted_iou
 
@@ -35,12 +35,12 @@ class Matrices:
     def read(cls, path: Path) -> Matrices:
         """Read what `bench run` keeps beside a record of `segmentation`."""
         try:
-            with path.open("rb") as file, np.load(file, allow_pickle=False) as arrays:
-                counts, void = (torch.from_numpy(arrays[name]) for name in ("confusion", "void"))
+            arrays = _arrays(path)
+            counts, void = (torch.from_numpy(arrays[name]) for name in ("confusion", "void"))
             fits = counts.ndim == 3 and counts.shape[1] == counts.shape[2] and void.shape == counts.shape[:1]
             if not fits or any(array.dtype != torch.int64 or bool((array < 0).any()) for array in (counts, void)):
                 raise ValueError(f"confusion is {counts.dtype} {list(counts.shape)}, void {list(void.shape)}")
-        except (OSError, ValueError, KeyError, TypeError, AttributeError, EOFError, zipfile.BadZipFile) as error:
+        except (OSError, ValueError, KeyError, TypeError) as error:
             raise UserError(
                 f"{path} holds no confusion matrices ({error}); expected the npz that `bench run --metrics "
                 "segmentation` writes beside its record: counts 'confusion' [runs, classes, classes], 'void' [runs]."
@@ -103,11 +103,13 @@ def scored_names(spec: DatasetSpec) -> tuple[str, ...]:
 
 def names_beside(path: Path) -> tuple[str, ...]:
     """Name the rows of a matrix by the record that lies beside it; none without a record of a known data set."""
-    record = path.with_suffix(".json")
-    if not record.is_file():
-        return ()
-    try:
-        dataset = Record.from_json(record.read_text(encoding="utf-8")).cell.dataset
-    except (ValueError, TypeError, KeyError, AttributeError) as error:
-        raise UserError(f"{record} is not a record of this suite ({error}); move it away.") from error
+    store = store_of(path.parent)
+    dataset = store[path.stem].cell.dataset if path.stem in store else ""
     return scored_names(resolve("dataset", DATASETS, dataset)) if dataset in DATASETS else ()
+
+
+def _arrays(path: Path) -> Arrays:
+    """Read a file, or the tables of the record that it was named after before `bench pack` put them together."""
+    if not path.exists() and (packed := store_of(path.parent).tables(path.stem)):
+        return packed
+    return read_arrays(path)

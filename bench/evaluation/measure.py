@@ -22,7 +22,8 @@ from bench.evaluation.saved_images import SavedImages
 from bench.evaluation.setting import CellSetting, RealPhotos
 from bench.evaluation.shards import ShardStore, run_shards, state_key
 from bench.results.provenance import Provenance, collect
-from bench.results.records import Record, RecordStore
+from bench.results.records import Record
+from bench.results.store import RecordStore
 from bench.synthesis.devices import choose_device, device_name, full_precision
 from bench.synthesis.methods import build_method
 from metrics.base import Metric, MetricSpec, Probe
@@ -50,7 +51,7 @@ class Session:
     @cached_property
     def store(self) -> RecordStore:
         """The records of this and of earlier sessions."""
-        return RecordStore(self.out / "records")
+        return RecordStore(self.out)
 
     @cached_property
     def shards(self) -> ShardStore:

@@ -4,16 +4,14 @@ from __future__ import annotations
 
 import shutil
 import time
-import zipfile
 from collections.abc import Iterable, Mapping
 from pathlib import Path
+from typing import Any
 
-import numpy as np
 import torch
-from numpy.typing import NDArray
 
+from bench.common.arrays import Arrays, read_arrays, write_arrays
 from bench.common.errors import UserError
-from bench.common.files import whole_file
 from bench.common.keys import content_key
 from bench.common.progress import Reporter
 from bench.evaluation.one_pass import Pass
@@ -21,7 +19,6 @@ from metrics.base import Metric
 
 SHARD = 16  # layouts; a kill loses one shard at most, or half a minute where the state is large
 _SMALL, _PAUSE = 32e6, 30.0  # bytes that are written after every shard; seconds between writing more (FID's: 0.3 GB)
-Arrays = Mapping[str, NDArray[np.generic]]
 
 
 class ShardStore:
@@ -43,21 +40,16 @@ class ShardStore:
         for name, array in arrays.items():
             if array.dtype.hasobject:
                 raise ValueError(f"Shard {shard}: '{name}' holds Python objects; only plain numbers can be stored.")
-        with whole_file(self.path(cell_key, shard)) as file, zipfile.ZipFile(file, "w") as archive:
-            for name, array in arrays.items():
-                # Not np.savez: it gives names such as "file" a meaning of its own.
-                with archive.open(f"{name}.npy", "w", force_zip64=True) as member:
-                    np.lib.format.write_array(member, np.asanyarray(array), allow_pickle=False)
+        write_arrays(self.path(cell_key, shard), arrays)
 
-    def load(self, cell_key: str, shard: str) -> dict[str, NDArray[np.generic]]:
+    def load(self, cell_key: str, shard: str) -> dict[str, NDArray[Any]]:
         """Read a shard back."""
         path = self.path(cell_key, shard)
         if not path.is_file():
             raise UserError(f"There is no shard {path}: run the cell again.")
         try:
-            with path.open("rb") as file, np.load(file, allow_pickle=False) as arrays:
-                return {name: arrays[name] for name in arrays.files}
-        except (ValueError, EOFError, KeyError, AttributeError, zipfile.BadZipFile) as error:
+            return read_arrays(path)
+        except ValueError as error:
             raise UserError(f"{path} is not a whole shard ({error}): delete it, then run again.") from error
 
     def clear(self, cell_key: str) -> None:
@@ -102,6 +94,6 @@ def _restore(metrics: Mapping[str, Metric], store: ShardStore, key: str) -> int:
     return int(names[-1]) + 1
 
 
-def _arrays(metrics: Mapping[str, Metric]) -> dict[str, NDArray[np.generic]]:
+def _arrays(metrics: Mapping[str, Metric]) -> Arrays:
     """Give the state of all metrics as one flat table."""
     return {f"{name}/{key}": value.numpy() for name, metric in metrics.items() for key, value in metric.state().items()}

@@ -16,7 +16,8 @@ from typing import Any, Literal
 
 from bench.common.errors import UserError
 from bench.common.lines import aligned, as_markdown
-from bench.results.records import Cell, Record, RecordStore, variant_title
+from bench.results.records import Cell, Record, variant_title
+from bench.results.store import read_records
 
 Status = Literal["same", "moved", "missing", "redefined", "new"]
 Address = tuple[str, str, str, str]  # of a number: variant, data, protocol, column
@@ -113,11 +114,7 @@ def drifted(changes: Iterable[Change]) -> list[Change]:
 def read_values(path: Path) -> dict[Address, Measured]:
     """Read numbers from a folder of records (or of results), a baseline, or a CSV table of `bench run` or `export`."""
     if path.is_dir():
-        folder = path / "records" if (path / "records").is_dir() else path
-        values = values_of(RecordStore(folder))
-        if not values:
-            raise UserError(f"{path}: no records in this folder; name one that `bench run` wrote to.")
-        return values
+        return values_of(read_records([path], needed=True))
     try:
         text = path.read_text(encoding="utf-8")
         return baseline_values(json.loads(text)) if path.suffix == ".json" else _table_values(text)

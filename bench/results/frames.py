@@ -6,8 +6,8 @@ from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from bench.common.errors import UserError
-from bench.results.records import Record, RecordStore
+from bench.results.records import Record
+from bench.results.store import read_records
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -19,16 +19,8 @@ def frame(source: Path | str | Iterable[Record] = "results") -> pd.DataFrame:
     """Read records, or those of a folder that `bench run` wrote to, into a DataFrame with one line per number."""
     import pandas as pd
 
-    return pd.DataFrame(list(lines_of(read_records(source) if isinstance(source, str | Path) else source)))
-
-
-def read_records(folder: Path | str) -> list[Record]:
-    """Read the records of a folder of results, or of a folder of records."""
-    path = Path(folder)
-    records = list(RecordStore(path / "records" if (path / "records").is_dir() else path))
-    if not records:
-        raise UserError(f"{path}: no records in this folder; name one that `bench run` wrote to.")
-    return records
+    records = read_records([Path(source)], needed=True) if isinstance(source, str | Path) else source
+    return pd.DataFrame(list(lines_of(records)))
 
 
 def lines_of(records: Iterable[Record]) -> Iterator[Line]:

@@ -1,19 +1,14 @@
-"""Measured numbers on disk: one JSON file per record, written whole or not at all."""
+"""Measured numbers: a record holds one metric of one cell."""
 
 from __future__ import annotations
 
 import json
 import math
 import statistics
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
-from pathlib import Path
 from typing import Any, Literal, get_args
 
-import numpy as np
-
-from bench.common.errors import UserError
-from bench.common.files import whole_file, write_text
 from bench.results.provenance import Provenance
 
 Preset = Literal["paper", "tiny"]
@@ -110,11 +105,15 @@ class Record:
     @classmethod
     def from_json(cls, text: str) -> Record:
         """Read what `to_json` wrote; anything else is a ValueError or TypeError."""
-        fields: Any = json.loads(text)
+        return cls.from_fields(json.loads(text))
+
+    @classmethod
+    def from_fields(cls, fields: Any) -> Record:  # noqa: ANN401 - whatever JSON holds
+        """Make a record of the fields that a file holds; those at their defaults may be left out."""
         if not isinstance(fields, dict) or not {"cell", "provenance"} <= fields.keys():
             raise ValueError("it holds no cell and provenance")
         cell, provenance = Cell(**fields.pop("cell")), Provenance(**fields.pop("provenance"))
-        columns, doubts = tuple(fields.pop("columns")), tuple(fields.pop("doubts", ()))
+        columns, doubts = tuple(fields.pop("columns", ())), tuple(fields.pop("doubts", ()))
         intervals = {column: (low, high) for column, (low, high) in fields.pop("intervals", {}).items()}
         return cls(cell=cell, provenance=provenance, columns=columns, doubts=doubts, intervals=intervals, **fields)
 
@@ -122,43 +121,3 @@ class Record:
 def newest(records: Iterable[Record]) -> Record | None:
     """Choose among records of the same number: the highest metric version, then the latest."""
     return max(records, key=lambda record: (record.version, record.provenance.start, record.key), default=None)
-
-
-class RecordStore:
-    """A folder of records, each in `<key>.json`; jobs that run at once never share a file."""
-
-    def __init__(self, folder: Path) -> None:
-        self.folder = folder
-
-    def path(self, key: str) -> Path:
-        """Name the file of a record."""
-        return self.folder / f"{key}.json"
-
-    def __contains__(self, key: str) -> bool:
-        return self.path(key).is_file()
-
-    def __getitem__(self, key: str) -> Record:
-        return _read(self.path(key))
-
-    def __iter__(self) -> Iterator[Record]:
-        """Read all records in the order of their keys."""
-        yield from map(_read, sorted(self.folder.glob("*.json")))
-
-    def add(self, record: Record, tables: Mapping[str, np.ndarray] | None = None) -> None:
-        """Write a record whole, in place of one with the same key, after the tables it was made of (<key>.npz)."""
-        if tables:
-            with whole_file(self.path(record.key).with_suffix(".npz")) as file:
-                np.savez_compressed(file, allow_pickle=False, **tables)
-        write_text(self.path(record.key), record.to_json())
-
-
-def _read(path: Path) -> Record:
-    try:
-        record = Record.from_json(path.read_text(encoding="utf-8"))
-        if record.key != path.stem:
-            raise ValueError(f"it holds the key '{record.key}'")
-    except (ValueError, TypeError, KeyError, AttributeError) as error:
-        raise UserError(
-            f"{path} is not a record of this suite ({error}): move it away or delete it, then run again."
-        ) from error
-    return record

@@ -12,7 +12,7 @@ from metrics.protocol import PROTOCOLS
 
 ROOT = Path(__file__).parents[2]
 PAGE = (ROOT / "docs" / "protocols.md").read_text(encoding="utf-8")
-EXAMPLE = ROOT / "results" / "examples" / "cityscapes19.npz"
+EXAMPLE = ROOT / "docs" / "cityscapes19.npz"
 
 
 def test_the_example_is_printed_as_the_page_shows_it():

@@ -13,7 +13,7 @@ from safetensors.torch import load_file
 from bench.commands.cli import cli
 from bench.common.files import sha256_of
 from bench.datasets.paperdolls.dataset import open_paperdolls
-from bench.results.records import RecordStore
+from bench.results.store import RecordStore
 from bench.weights.tensors import write_tensors
 from models.sims.bank import Bank
 from models.sims.method import SIMS
@@ -77,13 +77,13 @@ def test_images_are_drawn_from_the_bank_beside_the_weights(trained, tmp_path):
     weights = ("--weights", f"sims={trained / 'weights.safetensors'}")
     shown = measure(tmp_path / "a", *weights)
     assert (shown.exit_code, shown.stderr) == (0, "")
-    (record,) = RecordStore(tmp_path / "a" / "records")
+    (record,) = RecordStore(tmp_path / "a")
     files = [trained / name for name in ("weights.safetensors", "bank.safetensors")]
     assert record.weights == " ".join(map(sha256_of, files))
     shutil.copytree(trained, tmp_path / "run")
     run("bank", "--dataset", "paperdolls", "--items", 1, "-o", tmp_path / "run" / "bank.safetensors")
     assert measure(tmp_path / "b", "--weights", f"sims={tmp_path / 'run' / 'weights.safetensors'}").exit_code == 0
-    (other,) = RecordStore(tmp_path / "b" / "records")
+    (other,) = RecordStore(tmp_path / "b")
     assert other.key != record.key
     assert other.values != record.values
 

@@ -15,7 +15,7 @@ from synthetic_records import done
 from bench.commands import cli
 from bench.common import catalog, options
 from bench.common.errors import UserError
-from bench.results.records import RecordStore
+from bench.results.store import RecordStore
 
 
 def run(*words):
@@ -268,5 +268,5 @@ def test_every_shared_option_has_a_help_text():
 
 
 def test_every_published_table_is_listed():
-    files = sorted(path.stem for path in (CHECKOUT / "results" / "published").glob("*.toml"))
+    files = sorted(path.stem for path in (CHECKOUT / "results" / "papers" / "tables").glob("*.toml"))
     assert [entry["name"] for entry in json.loads(run("list", "tables", "--json").stdout)] == files

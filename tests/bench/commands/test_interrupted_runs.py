@@ -12,7 +12,7 @@ from small_runs import SMALL, measure, tables, times
 
 from bench.evaluation.one_pass import Pass
 from bench.evaluation.shards import ShardStore
-from bench.results.records import RecordStore
+from bench.results.store import RecordStore
 from models.inade import Inade
 
 METRICS = ("--metrics", "lpips-pd,mcsd-pd,params")

@@ -10,7 +10,7 @@ from click.testing import CliRunner
 from bench.commands.cli import cli
 from bench.evaluation import costs
 from bench.evaluation.costs import CostPlan, count, plan_costs, probe_layout
-from bench.results.records import RecordStore
+from bench.results.store import RecordStore
 from models.clade import CLADE_ICPE
 from models.inade import INADE, InstanceNoiseNorm
 from models.sean import SEAN
@@ -76,7 +76,7 @@ def test_time_is_measured_on_request_with_its_spread(run, tmp_path, monkeypatch)
     assert [row[key] for key in ("seconds", "seconds_p10", "seconds_p90", "calls")] == [2.0, 1.5, 2.5, 15]
     assert (row["device"], row["doubts"], row["memory_mb"], row["joules"]) == ("cpu", None, None, None)
     assert row["precision"] == f"float32, threads: {torch.get_num_threads()}"
-    record = next(record for record in RecordStore(tmp_path / "records") if record.metric == "seconds")
+    record = next(record for record in RecordStore(tmp_path) if record.metric == "seconds")
     assert record.values["fps"] == 0.5
     assert record.provenance.precision == row["precision"]
     assert torch.backends.cudnn.allow_tf32  # as it was before
@@ -90,7 +90,7 @@ def test_a_time_that_others_disturbed_is_marked(run, tmp_path, monkeypatch):
     text = run(*words).stdout
     assert text.count("2.0000*") == 2
     assert f"* inade on paperdolls2: {doubt}" in text
-    records = {record.metric: record for record in RecordStore(tmp_path / "records")}
+    records = {record.metric: record for record in RecordStore(tmp_path)}
     assert records["seconds"].doubts == (doubt,)
     assert records["macs"].doubts == ()
 
@@ -109,7 +109,7 @@ def test_the_help_states_the_rules():
 
 def test_what_is_on_record_is_not_measured_again_unless_asked(run, tmp_path, monkeypatch):
     first = json.loads(run("--methods", "spade", "--json").stdout)
-    records = {record.metric: record for record in RecordStore(tmp_path / "records")}
+    records = {record.metric: record for record in RecordStore(tmp_path)}
     assert {record.weights for record in records.values()} == {"none"}
     assert records.keys() == {"params", "macs"}
     monkeypatch.setattr(costs, "count", lambda plan: 1 / 0)

@@ -7,12 +7,12 @@ from processes import PYTHON, finished
 from small_runs import bench
 from synthetic_records import of_run
 
-from bench.results.records import RecordStore
+from bench.results.store import RecordStore
 from bench.synthesis.grids import save_png
 
 
 def stored(folder):
-    store = RecordStore(folder / "records")
+    store = RecordStore(folder)
     for record in of_run():
         store.add(replace(record, weights="none") if record.cell.method == "truth" else record)
     return store.folder
@@ -54,7 +54,7 @@ def test_plots_need_no_page(tmp_path):
 def test_it_says_what_is_missing(tmp_path):
     for words, said in (
         (("--records", stored(tmp_path)), "-o report.html"),
-        (("--records", tmp_path / "none", "-o", tmp_path / "x"), "holds no records"),
+        (("--records", tmp_path / "none", "-o", tmp_path / "x"), "no records in this folder"),
         (("--records", stored(tmp_path), "--pictures", tmp_path / "no", "-o", tmp_path / "x"), "no such folder"),
     ):
         shown = bench("report", *words)

@@ -8,7 +8,8 @@ from pathlib import Path
 from click.testing import CliRunner, Result
 
 from bench.commands.cli import cli
-from bench.results.records import Record, RecordStore
+from bench.results.records import Record
+from bench.results.store import RecordStore
 
 SMALL = (
     *("--untrained", "--limit", "6", "--repeats", "2", "--num-workers", "0", "--device", "cpu"),
@@ -28,7 +29,7 @@ def measure(out: Path, *words: str | Path, methods: str = "truth,inade", dataset
 
 def records(out: Path) -> list[Record]:
     """Read the records of a run."""
-    return list(RecordStore(out / "records"))
+    return list(RecordStore(out))
 
 
 def values(out: Path) -> dict[tuple[str, str], float]:

@@ -12,12 +12,12 @@ from synthetic_records import CELL, done, skipped
 
 import bench as package
 from bench.common.errors import UserError
-from bench.results.records import RecordStore
+from bench.results.store import RecordStore
 
 
 @pytest.fixture
 def folder(tmp_path):
-    store = RecordStore(tmp_path / "records")
+    store = RecordStore(tmp_path)
     store.add(done(fid=[1.0, 3.0]))
     store.add(done(metric="mcsd", mcsd=0.25, mocd=0.5))
     store.add(skipped(CELL, "misd", "there are no instances", "misd", "moid"))

@@ -16,7 +16,7 @@ from synthetic_records import CELL, done, later
 from bench.common.catalog import resolve
 from bench.common.errors import UserError
 from bench.results.averages import across_trainings
-from bench.results.records import RecordStore
+from bench.results.store import RecordStore
 from bench.training.miniature import Job, Study, jobs_of, run_jobs
 from models import METHODS
 
@@ -66,7 +66,7 @@ def test_trainings_are_measured_once_and_tabulated(tmp_path):
         ("spade-1", 2, 1),
     ]
     assert len({each["sha256"] for each in trained}) == 4
-    assert {record.weights for record in RecordStore(tmp_path / "records")} == {
+    assert {record.weights for record in RecordStore(tmp_path)} == {
         "none",
         *(each["sha256"] for each in trained),
     }
@@ -90,7 +90,7 @@ def test_a_study_goes_on_where_only_its_list_and_records_are(tmp_path):
     assert [path.name for path in (tmp_path / "runs").iterdir()] == ["spade-1"]
     trained = json.loads((tmp_path / "trainings.json").read_text())
     assert [each["run"] for each in trained] == ["spade-0", "spade-1"]
-    assert {record.weights for record in RecordStore(tmp_path / "records")} == {each["sha256"] for each in trained}
+    assert {record.weights for record in RecordStore(tmp_path)} == {each["sha256"] for each in trained}
 
 
 def test_a_listed_training_that_was_measured_otherwise_is_trained_again(tmp_path):
@@ -99,7 +99,7 @@ def test_a_listed_training_that_was_measured_otherwise_is_trained_again(tmp_path
     assert bench(*words, "--protocol", "mini", "--dataset", "paperdolls").exit_code == 0
     shutil.rmtree(tmp_path / "runs")
     assert bench(*words, "--protocol", "mini").exit_code == 0
-    assert {record.cell.dataset for record in RecordStore(tmp_path / "records")} == {"paperdolls", "paperdolls2"}
+    assert {record.cell.dataset for record in RecordStore(tmp_path)} == {"paperdolls", "paperdolls2"}
 
 
 def test_weights_without_their_record_are_made_again(tmp_path):
@@ -130,7 +130,7 @@ def test_a_job_that_fails_is_named_and_the_others_go_on(tmp_path):
     result = bench(*words, "--protocol", "mini", "--out", str(tmp_path))
     assert result.exit_code == 1
     assert "maskgan, training 0: MaskGAN cannot be trained here." in result.output
-    assert [record.cell.method for record in RecordStore(tmp_path / "records")] == ["truth", "truth"]
+    assert [record.cell.method for record in RecordStore(tmp_path)] == ["truth", "truth"]
 
 
 def test_tables_alone_need_records(tmp_path):

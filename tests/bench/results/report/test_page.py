@@ -5,17 +5,17 @@ import hashlib
 import random
 import re
 from dataclasses import replace
-from pathlib import Path
 
 import pytest
 from pages import Page
 from synthetic_records import CELL, PROVENANCE, done, later, of_paper, of_run, skipped
 
-from bench.results.records import Cell, RecordStore
+from bench.common.places import COSTS
+from bench.results.records import Cell
 from bench.results.report.page import page
 from bench.results.report.pictures import Gallery
+from bench.results.store import RecordStore
 
-MEASURED = Path(__file__).parents[4] / "results" / "measured"
 EVIL = "<script>alert(1)</script><img src=x onerror=alert(1)>\"'&"
 
 
@@ -139,4 +139,4 @@ def test_protocols_are_explained_and_linked_with_their_tables():
 
 
 def test_the_records_of_the_suite_make_a_small_page():
-    assert len(shown(list(RecordStore(MEASURED))).encode()) < 2_000_000
+    assert len(shown(list(RecordStore(COSTS))).encode()) < 2_000_000

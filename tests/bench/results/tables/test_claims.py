@@ -11,7 +11,8 @@ from synthetic_records import done
 
 from bench.common.errors import UserError
 from bench.common.places import PUBLISHED
-from bench.results.records import Cell, RecordStore
+from bench.results.records import Cell
+from bench.results.store import RecordStore
 from bench.results.tables.claims import Claim, judge_measured, judge_miniature, judge_published, read_claims
 from bench.results.tables.published import published_table
 

@@ -12,13 +12,13 @@ from click.testing import CliRunner
 
 from bench.commands.cli import cli
 from bench.common.catalog import methods, resolve
-from bench.common.places import MEASURED
+from bench.common.places import COSTS
 from bench.evaluation.costs import CostPlan, count
-from bench.results.records import RecordStore
+from bench.results.store import RecordStore
 from bench.results.tables.paper_table import NO_NUMBER, OF_A_MACHINE, REPRODUCED, PaperTable
 from bench.results.tables.published import published_table
 
-RECORDS = list(RecordStore(MEASURED))
+RECORDS = list(RecordStore(COSTS))
 NAMES = ("inade-3", "inade-4", "groupdnet-1", "groupdnet-3", "spade-3", "spade-4")
 TABLES = {name: PaperTable(published_table(name), RECORDS) for name in NAMES}
 COUNTS = {"params_m", "gmacs"}  # columns of the tables that hold counts
@@ -79,7 +79,7 @@ def test_no_cost_is_blank_without_a_reason(name):
             continue
         assert difference.text or difference.note.startswith(reasons or "?"), (
             f"{method} on {dataset}: run `bench profile --methods {method} --dataset {dataset} --out DIR` "
-            f"and copy the records to {MEASURED}"
+            f"and move DIR/records to {COSTS / 'records'}, then: bench pack {COSTS}"
         )
 
 
@@ -125,14 +125,14 @@ def test_a_table_reads_every_folder_once_and_the_suites_own_by_default(tmp_path,
         done = CliRunner().invoke(cli, ["table", "inade-3", "--json", *words], prog_name="bench")
         return json.loads(done.stdout)[0]["value"]
 
-    assert first(own.folder, MEASURED) == "1.0"
-    assert first(MEASURED, own.folder) == first() == repr(spade.values["params_m"])
+    assert first(own.folder, COSTS) == "1.0"
+    assert first(COSTS, own.folder) == first() == repr(spade.values["params_m"])
     assert first(empty) == ""
-    assert read[:4] == [MEASURED, own.folder, own.folder, MEASURED]
+    assert read[:4] == [COSTS, own.folder, own.folder, COSTS]
     read.clear()
     monkeypatch.chdir(tmp_path)
     CliRunner().invoke(cli, ["table", "--all", "--format", "csv", "-o", "out"], prog_name="bench")
-    assert read == [MEASURED, Path("results/records")]
+    assert read == [COSTS, Path("results")]
     assert "inade-3,spade,cityscapes,params_m,93.048003,," in (tmp_path / "out" / "inade-3.csv").read_text()
 
 
