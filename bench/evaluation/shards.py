@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import torch
+from numpy.typing import NDArray
 
 from bench.common.arrays import Arrays, read_arrays, write_arrays
 from bench.common.errors import UserError
