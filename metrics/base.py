@@ -5,28 +5,18 @@ from __future__ import annotations
 import typing
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import KW_ONLY, dataclass, field
 from typing import Any, Literal, TypeVar
 
 import torch
 from torch import Tensor, nn
 
+from metrics.columns import Column
 from metrics.parts.moments import Gaussian
 from metrics.protocol import LabelSize, Protocol, Reduction
 
 T = TypeVar("T")
 Extractor = Callable[[Tensor], Any]  # images [M, 3, H, W] in [-1, 1] -> features
-
-
-@dataclass(frozen=True)
-class Column:
-    """One number a metric gives, as a table shows it."""
-
-    key: str
-    title: str
-    better: Literal["higher", "lower"]
-    decimals: int
-    unit: str = ""
 
 
 @dataclass(frozen=True)
@@ -102,7 +92,7 @@ class Setting(typing.Protocol):
     device: torch.device
 
     def extractor(self, name: str) -> Extractor:
-        """A feature network ("inception", "torchvision", "alexnet", "paperdolls"), the same for every metric that asks.
+        """A feature network by its name in `metrics.networks.NETWORKS`, the same for every metric that asks.
 
         Called, "inception" (in the mode of FID), "torchvision" (Inception in the mode of that name) and "paperdolls"
         give the features [M, D] of FID; "alexnet" and "paperdolls" are a PerceptualNetwork.
@@ -173,11 +163,14 @@ class MetricSpec:
 
     name: str
     version: int  # raise it whenever a number may move
-    columns: tuple[Column, ...]
+    columns: tuple[Column, ...]  # by their keys, `columns("fid")`: tables show them without loading torch
     build: Callable[[Setting], Metric | Probe]
+    _: KW_ONLY
     # Weight files of networks, or which ones a protocol asks for; "segmenter" = those that it names for the data set.
     needs: tuple[str, ...] | Callable[[Protocol], tuple[str, ...]] = ()
     of_constant: float | None = None  # the value, by definition, of a method that draws one image per layout
+    instances: bool = False  # looks at one object at a time, so it says nothing where objects are not told apart
+    of_machine: bool = False  # depends on the device, which therefore enters the record's key
     photos: bool = False  # compares with the real images of `fid.real_split`, which therefore enter the record's key
     doubt: Callable[[Mapping[str, float]], str] = lambda values: ""  # what must be said of these values; "": nothing
 

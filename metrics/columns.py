@@ -1,4 +1,4 @@
-"""The columns of all metrics, each once: title, direction, digits and unit."""
+"""The columns of all metrics, each written once, in the order tables print them; importing them loads no torch."""
 
 from __future__ import annotations
 
@@ -6,8 +6,6 @@ from dataclasses import dataclass
 from typing import Literal
 
 Better = Literal["higher", "lower", ""]  # "" = neither, such as a setting or a name
-
-
 ARROWS: dict[Better, str] = {"higher": "↑", "lower": "↓", "": ""}
 
 
@@ -20,7 +18,6 @@ class Column:
     better: Better
     decimals: int
     unit: str = ""
-    metric: str = ""  # what a paper's table calls it; records may have another key
 
     @property
     def head(self) -> str:
@@ -73,6 +70,9 @@ COLUMNS = (
     Column("gflops", "FLOPs", "lower", 2, "G"),
     Column("gmacs_einsum", "MACs in einsums", "", 2, "G"),
 )
-
-
 _BY_KEY = {column.key: column for column in COLUMNS}
+
+
+def columns(*keys: str) -> tuple[Column, ...]:
+    """Look up columns by their keys."""
+    return tuple(_BY_KEY[key] for key in keys)

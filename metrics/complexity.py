@@ -12,7 +12,8 @@ import torch
 from torch import Tensor, nn
 from torch.utils.flop_counter import FlopCounterMode
 
-from metrics.base import Column, MetricSpec, Probe
+from metrics.base import MetricSpec, Probe
+from metrics.columns import columns
 
 Run = Callable[[], object]  # draws one image
 
@@ -95,7 +96,7 @@ def _cuda_times(run: Run, repeats: int, warm_up: int = 10) -> list[float]:
 
 
 def _wall_times(run: Run, repeats: int, synchronize: Callable[[], None], warm_up: int = 2) -> tuple[list[float], float]:
-    """Return also the CPU time of this thread in the same span; with several threads it is the one that waits."""
+    """Seconds of every call, and the CPU time of this thread in all; with several threads it is the one that waits."""
     for _ in range(warm_up):
         run()
     times, cpu = [], 0.0
@@ -192,24 +193,26 @@ def _device(network: nn.Module) -> torch.device:
     return next(network.parameters(), torch.empty(0)).device
 
 
-PARAMETERS = MetricSpec("params", 1, (Column("params_m", "Params", "lower", 2, "M"),), lambda _: Parameters())
+PARAMETERS = MetricSpec("params", 1, columns("params_m"), lambda _: Parameters())
 MACS = MetricSpec(
     "macs",
     2,  # 1 left leaky ReLU out of the papers' count
-    (Column("gmacs", "MACs", "lower", 2, "G"), Column("gmacs_paper", "FLOPs (INADE paper)", "lower", 2, "G")),
+    columns("gmacs", "gmacs_paper"),
     lambda _: Macs(),
 )
 SECONDS = MetricSpec(
     "seconds",
     2,  # 1 had no percentiles
-    (Column("seconds", "Time", "lower", 4, "s"),),
+    columns("seconds"),
     lambda _: Seconds(),
+    of_machine=True,
     doubt=_doubt_time,
 )
 MEMORY = MetricSpec(
     "memory",
     2,  # 1 had no parts
-    (Column("memory_mb", "Memory", "lower", 0, "MB"),),
+    columns("memory_mb"),
     lambda _: Memory(),
+    of_machine=True,
 )
-ENERGY = MetricSpec("energy", 1, (Column("joules", "Energy", "lower", 2, "J"),), lambda _: Energy())
+ENERGY = MetricSpec("energy", 1, columns("joules"), lambda _: Energy(), of_machine=True)

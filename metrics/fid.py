@@ -11,7 +11,8 @@ from collections.abc import Callable
 import torch
 from torch import Tensor
 
-from metrics.base import Column, Metric, MetricSpec, Samples, Setting, View
+from metrics.base import Metric, MetricSpec, Samples, Setting, View
+from metrics.columns import columns
 from metrics.parts.features import Features, features_of, inception_weights
 from metrics.parts.moments import Gaussian, Moments
 
@@ -96,13 +97,11 @@ def _build(column: str, network: str) -> Callable[[Setting], FrechetInceptionDis
     return build
 
 
-FID = MetricSpec(
-    "fid", 2, (Column("fid", "FID", "lower", 2),), _build("fid", "inception"), needs=inception_weights, photos=True
-)
+FID = MetricSpec("fid", 2, columns("fid"), _build("fid", "inception"), needs=inception_weights, photos=True)
 FID_PD = MetricSpec(
     "fid-pd",
     2,
-    (Column("fid_pd", "FID-pd", "lower", 3),),
+    columns("fid_pd"),
     _build("fid_pd", "paperdolls"),
     needs=("paperdolls_features",),
     photos=True,

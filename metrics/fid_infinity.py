@@ -14,7 +14,8 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from metrics.base import Column, MetricSpec, Setting
+from metrics.base import MetricSpec, Setting
+from metrics.columns import columns
 from metrics.fid import frechet_distance
 from metrics.parts.features import Features, KeptFeatures, features_of, inception_weights
 from metrics.parts.moments import Gaussian, Moments
@@ -62,7 +63,7 @@ def _build(setting: Setting) -> FidInfinity:
 FID_INFINITY = MetricSpec(
     "fid-infinity",
     1,
-    (Column("fid_infinity", "FID-inf", "lower", 2),),
+    columns("fid_infinity"),
     _build,
     needs=inception_weights,
     photos=True,

@@ -13,10 +13,9 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from metrics.base import Column, Metric, MetricSpec, Samples, Setting, View
-from metrics.networks.inception import Inception
-from metrics.networks.resize import WAYS
-from metrics.parts.features import inception_weights
+from metrics.base import Metric, MetricSpec, Samples, Setting, View
+from metrics.columns import columns
+from metrics.networks.inception import Inception, inception, torchvision_inception
 from metrics.parts.intervals import bootstrap
 from metrics.protocol import Protocol
 
@@ -88,8 +87,8 @@ def _network_name(protocol: Protocol) -> str:
 
 
 def _weights(protocol: Protocol) -> tuple[str, ...]:
-    name = _network_name(protocol)
-    return (WAYS["torchvision"].weights,) if name == "torchvision" else inception_weights(protocol)
+    network = torchvision_inception if _network_name(protocol) == "torchvision" else inception
+    return network(protocol).weights
 
 
 def _build(setting: Setting) -> InceptionScore:
@@ -98,4 +97,4 @@ def _build(setting: Setting) -> InceptionScore:
     return InceptionScore(network, setting.protocol.repeats, choices.splits, setting.num_layouts)
 
 
-INCEPTION_SCORE = MetricSpec("is", 1, (Column("is", "IS", "higher", 3),), _build, needs=_weights)
+INCEPTION_SCORE = MetricSpec("is", 1, columns("is"), _build, needs=_weights)

@@ -14,7 +14,8 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from metrics.base import Column, MetricSpec, Setting
+from metrics.base import MetricSpec, Setting
+from metrics.columns import columns
 from metrics.parts.features import Features, KeptFeatures, features_of, inception_weights
 from metrics.parts.intervals import around
 
@@ -139,7 +140,7 @@ def _build(suffix: str, network: str) -> Callable[[Setting], KernelInceptionDist
 KID = MetricSpec(
     "kid",
     1,
-    (Column("kid", "KID", "lower", 5), Column("kid_all", "KID (all)", "lower", 5)),
+    columns("kid", "kid_all"),
     _build("", "inception"),
     needs=inception_weights,
     photos=True,
@@ -147,7 +148,7 @@ KID = MetricSpec(
 KID_PD = MetricSpec(
     "kid-pd",
     1,
-    (Column("kid_pd", "KID-pd", "lower", 5), Column("kid_all_pd", "KID-pd (all)", "lower", 5)),
+    columns("kid_pd", "kid_all_pd"),
     _build("_pd", "paperdolls"),
     needs=("paperdolls_features",),
     photos=True,

@@ -11,7 +11,8 @@ from typing import cast
 import torch
 from torch import Tensor
 
-from metrics.base import Column, Metric, MetricSpec, Samples, Setting, View
+from metrics.base import Metric, MetricSpec, Samples, Setting, View
+from metrics.columns import columns
 from metrics.networks.perceptual import PerceptualNetwork, squared_distance
 from metrics.parts.intervals import bootstrap
 from metrics.parts.pairs import choose_pairs
@@ -108,15 +109,13 @@ def _paperdolls(setting: Setting) -> LpipsDiversity:
     return LpipsDiversity("lpips_pd", network, setting.protocol.lpips, setting.num_layouts)
 
 
-LPIPS = MetricSpec("lpips", 1, (Column("lpips", "LPIPS", "higher", 4),), _alexnet, needs=("alexnet",), of_constant=0.0)
+LPIPS = MetricSpec("lpips", 1, columns("lpips"), _alexnet, needs=("alexnet",), of_constant=0.0)
 LPIPS_PD = MetricSpec(
     "lpips-pd",
     1,
-    (Column("lpips_pd", "LPIPS-pd", "higher", 4),),
+    columns("lpips_pd"),
     _paperdolls,
     needs=("paperdolls_features",),
     of_constant=0.0,
 )
-LPIPS_PHOTO = MetricSpec(
-    "lpips-photo", 1, (Column("lpips_photo", "LPIPS to photo", "lower", 4),), _to_photo, needs=("alexnet",)
-)
+LPIPS_PHOTO = MetricSpec("lpips-photo", 1, columns("lpips_photo"), _to_photo, needs=("alexnet",))

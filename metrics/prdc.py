@@ -13,7 +13,8 @@ from typing import NamedTuple
 import torch
 from torch import Tensor
 
-from metrics.base import Column, MetricSpec, Setting
+from metrics.base import MetricSpec, Setting
+from metrics.columns import columns
 from metrics.parts.features import Features, KeptFeatures, features_of, inception_weights
 from metrics.parts.intervals import bootstrap
 
@@ -112,11 +113,12 @@ def _build(suffix: str, network: str) -> Callable[[Setting], Prdc]:
     return build
 
 
-def _columns(suffix: str, title: str) -> tuple[Column, ...]:
-    return tuple(Column(name + suffix, name.capitalize() + title, "higher", 3) for name in Terms._fields)
-
-
-PRDC = MetricSpec("prdc", 1, _columns("", ""), _build("", "inception"), needs=inception_weights, photos=True)
+PRDC = MetricSpec("prdc", 1, columns(*Terms._fields), _build("", "inception"), needs=inception_weights, photos=True)
 PRDC_PD = MetricSpec(
-    "prdc-pd", 1, _columns("_pd", "-pd"), _build("_pd", "paperdolls"), needs=("paperdolls_features",), photos=True
+    "prdc-pd",
+    1,
+    columns(*(f"{name}_pd" for name in Terms._fields)),
+    _build("_pd", "paperdolls"),
+    needs=("paperdolls_features",),
+    photos=True,
 )

@@ -15,21 +15,47 @@ from typing import Any, Literal, NamedTuple
 
 from metrics.protocol_sources import SOURCES, Certainty
 
-# Of n images: n (n - 1) / 2 pairs; n - 1; n / 2 of which no two share an image; so many different random ones; ten that
-# are drawn one by one, so that one may come twice.
-PairRule = Literal["all", "consecutive", "disjoint", "random10", "random19", "repeated10"]
-Reduction = Literal["nan_union", "all_classes", "gt_present"]
-LpipsVersion = Literal["0.1", "0.0"]
-LpipsForm = Literal["scalar", "spatial"]
-LabelSize = Literal["drawn", "stored"]  # label maps resized as the networks saw them, or as their files hold them
-# Weights, resize and range of FID's Inception; metrics/networks/resize.py says what each one is.
-FidMode = Literal["pytorch_fid", "clean", "legacy_pytorch", "legacy_tensorflow", "torchvision", "torchvision_imagenet"]
-
-
-# How a distance is confined to a region. image_*: the images show grey or black elsewhere before the network sees them;
-# map_*: of the whole images' distance map at their size; feat_*: of every layer's, at its own size. *_area divides the
-# sum in the region by the whole frame, *_mean by the region.
-RegionMask = Literal["image_zero", "image_black", "map_area", "map_mean", "feat_area", "feat_mean"]
+PairRule = Literal[  # which pairs of n images are compared
+    "all",  # n (n - 1) / 2
+    "consecutive",  # n - 1: every image with the next
+    "disjoint",  # n / 2, of which no two share an image
+    "random10",  # ten different ones
+    "random19",  # nineteen different ones
+    "repeated10",  # ten that are drawn one by one, so that one may come twice
+]
+Reduction = Literal[  # which classes the mean of the IoUs is over
+    "nan_union",  # those in label or prediction, as DRN's script
+    "all_classes",  # all; one that is nowhere scores 0, as CSAIL's script
+    "gt_present",  # those in labels, as deeplab-pytorch's script
+]
+LpipsVersion = Literal[
+    "0.1",  # the package's linear layers since 2018
+    "0.0",  # those before, with images in their range as it is
+]
+LpipsForm = Literal[
+    "scalar",  # the mean of every layer's distances
+    "spatial",  # the mean of the map that all layers are enlarged to
+]
+LabelSize = Literal[
+    "drawn",  # label maps resized as the networks saw them
+    "stored",  # label maps as their files hold them
+]
+FidMode = Literal[  # weights, resize and range of FID's Inception; metrics/networks/resize.py has the numbers
+    "pytorch_fid",  # pytorch-fid since 2019-05-27
+    "clean",  # clean-fid's `clean`
+    "legacy_pytorch",  # clean-fid's `legacy_pytorch`
+    "legacy_tensorflow",  # clean-fid's `legacy_tensorflow`, torch-fidelity, the original TTUR code
+    "torchvision",  # pytorch-fid from 2019-02-16 to 2019-05-27
+    "torchvision_imagenet",  # pytorch-fid before 2019-02-16
+]
+RegionMask = Literal[  # how a distance is confined to a region
+    "image_zero",  # the images show grey elsewhere, before the network sees them
+    "image_black",  # they show black elsewhere
+    "map_area",  # of the whole images' distance map, at their size: the sum in the region by the whole frame
+    "map_mean",  # of that map: the mean in the region
+    "feat_area",  # of every layer's distance map, at its own size: the sum in the region by the whole frame
+    "feat_mean",  # of those maps: the mean in the region
+]
 
 
 @dataclass(frozen=True)
@@ -87,8 +113,7 @@ class RegionChoices:
 class SegmentationChoices:
     """How a segmenter's confusion matrix becomes two numbers."""
 
-    # DRN (classes in label or prediction), CSAIL (all, an absent one scores 0) or deeplab-pytorch (classes in labels);
-    # official is the rule of the data set's own evaluator
+    # One of `Reduction`, or official: that of the data set's own evaluator.
     reduction: Literal["official", "nan_union", "all_classes", "gt_present"] = "official"
     accuracy: Literal["valid", "all"] = "valid"  # pixels to divide by; with "all" the don't-care ones count as wrong
 
@@ -98,9 +123,8 @@ class CityscapesChoices:
     """How DRN reads Cityscapes."""
 
     network: Literal["drn_d_105", "drn_d_22"] = "drn_d_105"
-    labels: LabelSize = (
-        "drawn"  # stored: 1024x2048, and the images are enlarged to it (bicubic), as DRN resizes nothing
-    )
+    # stored: 1024x2048, and the images are enlarged to it (bicubic), as DRN resizes nothing
+    labels: LabelSize = "drawn"
     scales: Literal["one", "six"] = "one"  # six: the evaluator's --ms
 
 

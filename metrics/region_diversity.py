@@ -13,7 +13,8 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
-from metrics.base import Column, Metric, MetricSpec, Samples, Setting, View
+from metrics.base import Metric, MetricSpec, Samples, Setting, View
+from metrics.columns import columns
 from metrics.networks.perceptual import PerceptualNetwork, mean_squared_distance, pulled_back, squared_distance
 from metrics.parts.intervals import resampled
 from metrics.parts.pairs import choose_pairs
@@ -149,7 +150,7 @@ def _build(vary: Literal["class", "instance"], network: str, suffix: str) -> Cal
 MCSD = MetricSpec(
     "mcsd",
     2,
-    (Column("mcsd", "mCSD", "higher", 4), Column("mocd", "mOCD", "lower", 4)),
+    columns("mcsd", "mocd"),
     _build("class", "alexnet", ""),
     needs=("alexnet",),
     of_constant=0.0,
@@ -157,15 +158,16 @@ MCSD = MetricSpec(
 MISD = MetricSpec(
     "misd",
     2,
-    (Column("misd", "mISD", "higher", 4), Column("moid", "mOID", "lower", 4)),
+    columns("misd", "moid"),
     _build("instance", "alexnet", ""),
     needs=("alexnet",),
+    instances=True,
     of_constant=0.0,
 )
 MCSD_PD = MetricSpec(
     "mcsd-pd",
     2,
-    (Column("mcsd_pd", "mCSD-pd", "higher", 4), Column("mocd_pd", "mOCD-pd", "lower", 4)),
+    columns("mcsd_pd", "mocd_pd"),
     _build("class", "paperdolls", "_pd"),
     needs=("paperdolls_features",),
     of_constant=0.0,
@@ -173,8 +175,9 @@ MCSD_PD = MetricSpec(
 MISD_PD = MetricSpec(
     "misd-pd",
     2,
-    (Column("misd_pd", "mISD-pd", "higher", 4), Column("moid_pd", "mOID-pd", "lower", 4)),
+    columns("misd_pd", "moid_pd"),
     _build("instance", "paperdolls", "_pd"),
     needs=("paperdolls_features",),
+    instances=True,
     of_constant=0.0,
 )

@@ -14,7 +14,8 @@ from typing import Literal
 import torch
 from torch import Tensor
 
-from metrics.base import Column, Metric, MetricSpec, Reading, Samples, Setting, View
+from metrics.base import Metric, MetricSpec, Reading, Samples, Setting, View
+from metrics.columns import columns
 from metrics.parts.intervals import resampled
 from metrics.protocol import Reduction
 
@@ -149,14 +150,14 @@ def mean_iou(confusion: Tensor, reduction: Reduction) -> float:
 
 
 def mean_ious(hits: Tensor, labels: Tensor, predicted: Tensor, reduction: Reduction) -> Tensor:
-    """Do so for many matrices at once, by their diagonals and the sums of their rows and columns, [B, C] each: [B]."""
+    """Average IoU for many matrices at once, given by diagonals and sums of rows and columns, [B, C] each: [B]."""
     iou = hits / (labels + predicted - hits)
     chosen = _chosen(iou, labels, reduction)
     return torch.where(chosen, iou.nan_to_num(0.0), 0.0).sum(1) / (chosen.sum(1) * labels.any(1))
 
 
 def _chosen(iou: Tensor, labels: Tensor, reduction: Reduction) -> Tensor:
-    """Tell which classes count."""
+    """Which classes the reduction averages over."""
     return {
         "nan_union": ~iou.isnan(),
         "all_classes": torch.ones_like(iou, dtype=torch.bool),
@@ -192,14 +193,14 @@ def _build(suffix: str, segmenter: str | None) -> Callable[[Setting], Segmentati
 SEGMENTATION = MetricSpec(
     "segmentation",
     2,
-    (Column("miou", "mIoU", "higher", 2, "%"), Column("acc", "Acc", "higher", 2, "%")),
+    columns("miou", "acc"),
     _build("", None),
     needs=("segmenter",),
 )
 SEGMENTATION_PD = MetricSpec(
     "segmentation-pd",
     1,
-    (Column("miou_pd", "mIoU-pd", "higher", 2, "%"), Column("acc_pd", "Acc-pd", "higher", 2, "%")),
+    columns("miou_pd", "acc_pd"),
     _build("_pd", "paperdolls"),
     needs=("paperdolls_segmenter",),
 )

@@ -18,7 +18,7 @@ C = TypeVar("C")  # a method's own config dataclass
 
 @dataclass(frozen=True)
 class Layout:
-    """The conditions of one batch."""
+    """What the images of one batch are drawn for: label maps, instances and, where data are unpaired, source photos."""
 
     labels: Tensor  # [N, H, W] int64, 0..num_classes-1; a don't-care class is an ordinary one, the last
     instances: Tensor  # [N, H, W] int64, 0 = none
@@ -49,7 +49,7 @@ class Layout:
         return edge[:, None].float()
 
     def __getitem__(self, part: slice) -> Layout:
-        """Take some in a row."""
+        """Take a slice of the batch."""
         sources = None if self.sources is None else self.sources[part]
         return Layout(self.labels[part], self.instances[part], self.num_classes, sources)
 
@@ -64,7 +64,7 @@ class Layout:
         return self.select(torch.arange(len(self)).repeat_interleave(times))
 
     def to(self, device: torch.device) -> Layout:
-        """Move to a device."""
+        """Copy the tensors to a device."""
         sources = None if self.sources is None else self.sources.to(device)
         return Layout(self.labels.to(device), self.instances.to(device), self.num_classes, sources)
 
@@ -98,7 +98,7 @@ class Method(nn.Module, ABC, Generic[S]):
     needs_photo: bool = False  # cannot draw without the photo that belongs to the layout
 
     def planes(self, layout: Layout) -> Tensor:
-        """What a discriminator sees of the layout, [N, P, H, W]."""
+        """The planes of the layout that a discriminator sees beside the image, [N, P, H, W]."""
         return semantic_planes(layout, edges=False)
 
     @abstractmethod
@@ -117,7 +117,7 @@ class Method(nn.Module, ABC, Generic[S]):
         raise NotImplementedError(f"{type(self).__name__} cannot read a style from a photo.")
 
     def open_bank(self, tensors: Mapping[str, Tensor]) -> None:
-        """Draw from this bank of training photos from now on; its file lies beside the weights."""
+        """Take the tensors of a bank of training photos to draw from; its file lies beside the weights."""
         raise NotImplementedError(f"{type(self).__name__} draws from no bank.")
 
     def mix_styles(self, base: S, other: S, layout: Layout, region: Tensor) -> S:
@@ -139,8 +139,7 @@ class Method(nn.Module, ABC, Generic[S]):
 class MethodSpec(Generic[C]):
     """What is known of a method before any network is built."""
 
-    name: str
-    title: str
+    name: str  # tables print the title that models.METHODS has for it
     paper: str
     scope: Scope
     build: Callable[[C], Method[Any]]

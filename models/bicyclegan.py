@@ -20,9 +20,10 @@ from models.base import Layout, MethodSpec
 from models.parts.colours import spread_colours, stretched
 from models.parts.encoders import HalvingBlock, divergence, remap
 from models.parts.unet import UnetConfig, UnetMethod
+from models.training.game import Game
+from models.training.halving_discriminator import HalvingDiscriminator
 from models.training.losses import least_squares
-from models.training.patches import HalvingDiscriminator
-from models.training.recipe import Game, Schedule
+from models.training.schedule import Schedule
 
 _POOLED = 8  # side of the grid the encoder averages
 
@@ -168,7 +169,6 @@ _CONFIGS = {name: BicycleGanConfig(spread_colours(classes)) for name, classes in
 
 BICYCLEGAN: MethodSpec[Any] = MethodSpec(
     name="bicyclegan",
-    title="BicycleGAN",
     paper="Zhu et al., Toward Multimodal Image-to-Image Translation, NIPS 2017",
     scope="image",
     build=BicycleGan,

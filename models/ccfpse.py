@@ -199,7 +199,6 @@ _RECIPE = Recipe(discriminator="fpse", feature_matching=20 * 3 / 4, images_per_g
 
 CCFPSE = MethodSpec(
     name="ccfpse",
-    title="CC-FPSE",
     paper="Liu et al., Learning to Predict Layout-to-image Conditional Convolutions, NeurIPS 2019",
     scope="image",
     build=Ccfpse,

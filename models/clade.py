@@ -193,7 +193,6 @@ _RECIPES: Mapping[str, Recipe] = {
 
 CLADE = MethodSpec(
     name="clade",
-    title="CLADE",
     paper="Tan et al., Efficient Semantic Image Synthesis via Class-Adaptive Normalization, TPAMI 2021",
     scope="none",
     build=Clade,
@@ -206,7 +205,6 @@ CLADE = MethodSpec(
 
 CLADE_ICPE = MethodSpec(
     name="clade-icpe",
-    title="CLADE-ICPE",
     paper="Tan et al., TPAMI 2021, with its intra-class positional encoding",
     scope="none",
     build=Clade,

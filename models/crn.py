@@ -16,10 +16,11 @@ from torch.nn import functional as F
 
 from models.base import Layout, Method, MethodSpec
 from models.parts.decoder import per_layout
+from models.parts.normed_conv import NormedConv, doubled
 from models.parts.train_ids import CITYSCAPES, renumbered
-from models.parts.whole_norm import NormedConv, doubled
+from models.training.game import Game
 from models.training.levels import AveragedVgg19, Levels, PooledPixels
-from models.training.recipe import Game, Schedule
+from models.training.schedule import Schedule
 
 # At 4, 8, 16, 32, 64, 128 and 256 rows; the authors' larger networks go on with 128 at 512 rows and 32 at 1024.
 _WIDTHS = (1024, 1024, 1024, 1024, 1024, 512, 512)
@@ -145,7 +146,7 @@ class CrnObjective(Game):
         self.discriminator = nn.Identity()
 
     def generator_losses(self, images: Tensor, layout: Layout, noise: Tensor) -> dict[str, Tensor]:
-        """The two terms: of the best images, and of all."""
+        """Errors of the best image of every class, and of all images."""
         planes = self.method.planes(layout)
         drawn: Tensor = self.method.generator(planes)
         self.fake = drawn[:, 0].detach()
@@ -154,7 +155,7 @@ class CrnObjective(Game):
         return {"best": share * best, "all": (1 - share) * errors.mean(1).sum(1).mean()}
 
     def discriminator_losses(self, images: Tensor, layout: Layout, noise: Tensor) -> dict[str, Tensor]:
-        """None."""
+        """No terms: there is no discriminator."""
         return {}
 
 
@@ -183,7 +184,6 @@ _CONFIGS: Mapping[str, CrnConfig] = {
 
 CRN = MethodSpec(
     name="crn",
-    title="CRN",
     paper="Chen and Koltun, Photographic Image Synthesis with Cascaded Refinement Networks, ICCV 2017",
     scope="none",
     build=Crn,

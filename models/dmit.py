@@ -19,9 +19,10 @@ from models.parts.central_bias import BiasedDoubling, BiasedResidual
 from models.parts.content_and_style import content_encoder
 from models.parts.encoders import HalvingBlock, divergence, remap
 from models.parts.translation import source_photos
+from models.training.game import Game
+from models.training.halving_discriminator import HalvingDiscriminator, PatchScale
 from models.training.losses import hinge_discriminator, hinge_generator
-from models.training.patches import HalvingDiscriminator, PatchScale
-from models.training.recipe import Game, Schedule
+from models.training.schedule import Schedule
 
 DOMAINS = (0, 1)  # A, the sources, and B
 
@@ -254,7 +255,6 @@ class DmitObjective(Game):
 
 DMIT = MethodSpec(
     name="dmit",
-    title="DMIT (re-constructed)",
     paper="Yu et al., Multi-mapping Image-to-Image Translation via Learning Disentanglement, NeurIPS 2019",
     scope="image",
     build=Dmit,

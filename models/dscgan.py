@@ -20,10 +20,12 @@ from models.base import Layout, Method, MethodSpec, semantic_planes
 from models.parts.colours import spread_colours, stretched
 from models.parts.lookup import nearest_ids
 from models.parts.unet import UnetConfig, UnetMethod
-from models.training.discriminators import PlainDiscriminator
-from models.training.losses import PerceptualLoss, least_squares
-from models.training.patches import HalvingDiscriminator
-from models.training.recipe import Game, Schedule
+from models.training.game import Game
+from models.training.halving_discriminator import HalvingDiscriminator
+from models.training.losses import least_squares
+from models.training.multiscale_discriminator import PlainDiscriminator
+from models.training.schedule import Schedule
+from models.training.vgg19 import PerceptualLoss
 
 
 class Dscgan(UnetMethod):
@@ -232,7 +234,6 @@ _TINY_RECIPE = DscganRecipe(
 
 DSCGAN: MethodSpec[Any] = MethodSpec(
     name="dscgan",
-    title="DSCGAN",
     paper="Yang et al., Diversity-Sensitive Conditional Generative Adversarial Networks, ICLR 2019",
     scope="image",
     build=Dscgan,
@@ -248,7 +249,6 @@ DSCGAN: MethodSpec[Any] = MethodSpec(
 DSCGAN_HD: MethodSpec[Any] = replace(
     DSCGAN,
     name="dscgan-hd",
-    title="DSCGAN-HD",
     build=DscganHd,
     configs={"cityscapes": DscganHdConfig(35)},
     tiny=DscganHdConfig(8, 64, 64, z_size=8, base=16, downsamplings=3, blocks=2),

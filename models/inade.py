@@ -264,7 +264,6 @@ _TINY_RECIPE = replace(TINY_RECIPE, kl=0.4)
 
 INADE = MethodSpec(
     name="inade",
-    title="INADE",
     paper="Tan et al., Diverse Semantic Image Synthesis via Probability Distribution Modeling, CVPR 2021",
     scope="instance",
     build=Inade,
@@ -276,25 +275,25 @@ INADE = MethodSpec(
 )
 
 
-def _variant(name: str, title: str, change: Callable[[InadeConfig], InadeConfig]) -> MethodSpec[InadeConfig]:
+def _variant(name: str, change: Callable[[InadeConfig], InadeConfig]) -> MethodSpec[InadeConfig]:
     configs = {dataset: change(config) for dataset, config in _CONFIGS.items()}
-    return replace(INADE, name=name, title=title, configs=configs, tiny=change(_TINY))
+    return replace(INADE, name=name, configs=configs, tiny=change(_TINY))
 
 
 # Table 4 of the paper.
-INADE_64 = _variant("inade-64", "INADE-64", lambda config: config)
+INADE_64 = _variant("inade-64", lambda config: config)
 INADE_8 = replace(
-    _variant("inade-8", "INADE-8", lambda config: replace(config, noise_size=config.noise_size // 8)),
+    _variant("inade-8", lambda config: replace(config, noise_size=config.noise_size // 8)),
     note="The authors' files of DeepFashion have this length of noise.",
 )
-INADE_128 = _variant("inade-128", "INADE-128", lambda config: replace(config, noise_size=config.noise_size * 2))
+INADE_128 = _variant("inade-128", lambda config: replace(config, noise_size=config.noise_size * 2))
 # Table 1 of the paper.
 INADE_NO_PNR = replace(
-    _variant("inade-no-pnr", "INADE w/o PNR", lambda config: replace(config, encoder=None)),
+    _variant("inade-no-pnr", lambda config: replace(config, encoder=None)),
     files={"generator": ("best_net_G.pth",)},
 )
 INADE_NO_US = replace(
-    _variant("inade-no-us", "INADE w/o US", lambda config: replace(config, encoder=None, sampling="per_norm")),
+    _variant("inade-no-us", lambda config: replace(config, encoder=None, sampling="per_norm")),
     note="Re-constructed: nothing was released. Scales and shifts of every norm are drawn from N(0, 1); no encoder.",
     files={"generator": ()},
 )

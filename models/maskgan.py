@@ -226,7 +226,6 @@ class MaskGan(Method[Tensor]):
 
 MASKGAN = MethodSpec(
     name="maskgan",
-    title="MaskGAN",
     paper="Lee et al., MaskGAN: Towards Diverse and Interactive Facial Image Manipulation, CVPR 2020",
     scope="image",
     build=MaskGan,

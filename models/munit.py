@@ -18,9 +18,10 @@ from torch.nn import functional as F
 from models.base import Layout, Method, MethodSpec
 from models.parts.content_and_style import ConvBlock, DomainNetwork, MunitConfig
 from models.parts.translation import source_photos
-from models.training.initial_weights import Apart, FanIn, Gain, Spread
+from models.training.game import Game
+from models.training.initial_weights import FixedDeviation, InitialWeights, KaimingNormal, RulePerPlayer
 from models.training.losses import Judgement, least_squares
-from models.training.recipe import Game, Schedule
+from models.training.schedule import Schedule
 
 OTHER = {"a": "b", "b": "a"}  # domain -> the other
 
@@ -88,7 +89,7 @@ class MunitDiscriminator(nn.Module):
         return judged
 
 
-_INITIAL = Apart(FanIn(), Spread(0.02))
+_INITIAL = RulePerPlayer(KaimingNormal(), FixedDeviation(0.02))
 
 
 @dataclass(frozen=True)
@@ -102,7 +103,7 @@ class MunitRecipe(Schedule):
     lr_discriminator: float = 1e-4
     betas: tuple[float, float] = (0.5, 0.999)
     weight_decay: float = 1e-4
-    init_gain: Gain = _INITIAL
+    init_gain: InitialWeights = _INITIAL
     crop: bool = False  # photos are read at the size they are trained at
     halved_every: int = 100_000  # steps
     image: float = 10.0  # weights of what is drawn or read again
@@ -192,7 +193,6 @@ class MunitObjective(Game):
 
 MUNIT = MethodSpec(
     name="munit",
-    title="MUNIT",
     paper="Huang et al., Multimodal Unsupervised Image-to-Image Translation, ECCV 2018",
     scope="image",
     build=Munit,

@@ -154,7 +154,6 @@ _RECIPES: Mapping[str, OasisRecipe] = {
 
 OASIS = MethodSpec(
     name="oasis",
-    title="OASIS",
     paper="Schönfeld et al., You Only Need Adversarial Supervision for Semantic Image Synthesis, ICLR 2021",
     scope="instance",
     build=Oasis,

@@ -19,7 +19,7 @@ from torch import Tensor, nn
 from models.base import Layout, Method, MethodSpec, semantic_planes
 from models.parts.spatial import Planes, SpatialNorm
 from models.parts.spectral import SpectralConv2d, SpectralConvTranspose2d
-from models.training.initial_weights import Spread
+from models.training.initial_weights import FixedDeviation
 from models.training.recipe import TINY_RECIPE, Recipe
 
 
@@ -169,13 +169,12 @@ _RECIPE = Recipe(
     adversarial="least_squares",
     discriminator="pix2pixhd",
     redraw_fake=False,
-    init_gain=Spread(0.02),
+    init_gain=FixedDeviation(0.02),
 )
 _TINY_RECIPE = replace(TINY_RECIPE, betas=_RECIPE.betas, adversarial="least_squares", discriminator="pix2pixhd")
 
 PIX2PIXHD = MethodSpec(
     name="pix2pixhd",
-    title="pix2pixHD",
     paper="Wang et al., High-Resolution Image Synthesis and Semantic Manipulation with Conditional GANs, CVPR 2018",
     scope="none",
     build=Pix2PixHD,
@@ -190,7 +189,6 @@ PIX2PIXHD = MethodSpec(
 PIX2PIXHD_ORIGINAL = replace(
     PIX2PIXHD,
     name="pix2pixhd-original",
-    title="pix2pixHD (original)",
     configs={name: replace(config, original=True) for name, config in _CONFIGS.items()},
     tiny=replace(_TINY, original=True),
     note="The global generator of pix2pixHD's own repository.",
@@ -198,12 +196,11 @@ PIX2PIXHD_ORIGINAL = replace(
 
 
 def _plus_plus(
-    suffix: str, title: str, change: Callable[[Pix2PixHDConfig], Pix2PixHDConfig], note: str = ""
+    suffix: str, change: Callable[[Pix2PixHDConfig], Pix2PixHDConfig], note: str = ""
 ) -> MethodSpec[Pix2PixHDConfig]:
     """pix2pixHD++ or a variant of it, trained as SPADE is for a fair comparison (SPADE paper, section 4)."""
     return MethodSpec(
         name="pix2pixhd++" + suffix,
-        title="pix2pixHD++" + title,
         paper="Park et al., Semantic Image Synthesis with Spatially-Adaptive Normalization, CVPR 2019, Table 3",
         scope="none",
         build=Pix2PixHD,
@@ -220,9 +217,7 @@ _RECONSTRUCTED = (
     "Reconstructed: no code was released for this variant; the one form that fits the printed size is taken."
 )
 
-PIX2PIXHD_PP = _plus_plus("", "", lambda config: config)
-PIX2PIXHD_PP_CONCAT = _plus_plus(
-    "-concat", " w/ Concat", lambda config: replace(config, concatenated=True), _RECONSTRUCTED
-)
-PIX2PIXHD_PP_SPADE = _plus_plus("-spade", " w/ SPADE", lambda config: replace(config, norm="spade"), _RECONSTRUCTED)
-PIX2PIXHD_PP_COMPACT = _plus_plus("-compact", " compact", lambda config: replace(config, base=config.base * 3 // 4))
+PIX2PIXHD_PP = _plus_plus("", lambda config: config)
+PIX2PIXHD_PP_CONCAT = _plus_plus("-concat", lambda config: replace(config, concatenated=True), _RECONSTRUCTED)
+PIX2PIXHD_PP_SPADE = _plus_plus("-spade", lambda config: replace(config, norm="spade"), _RECONSTRUCTED)
+PIX2PIXHD_PP_COMPACT = _plus_plus("-compact", lambda config: replace(config, base=config.base * 3 // 4))

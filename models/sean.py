@@ -248,7 +248,6 @@ _RECIPE = Recipe(epochs=50, decay_epochs=50, kl=0.0, discriminator_layers=3, dis
 
 SEAN = MethodSpec(
     name="sean",
-    title="SEAN",
     paper="Zhu et al., SEAN: Image Synthesis with Semantic Region-Adaptive Normalization, CVPR 2020",
     scope="class",
     build=Sean,

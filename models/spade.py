@@ -47,7 +47,7 @@ class ShortcutNorm(nn.BatchNorm2d):
 
 
 class ConcatNorm(ShortcutNorm):
-    """The same, with the planes appended."""
+    """Batch norm with weights of its own, and the label planes appended as channels."""
 
     def forward(self, x: Tensor, planes: Planes) -> Tensor:  # type: ignore[override]
         """Normalise x [N * K, C, h, w] and append P planes."""
@@ -104,7 +104,6 @@ _RECIPES: Mapping[str, Recipe] = {
 
 SPADE = MethodSpec(
     name="spade",
-    title="SPADE",
     paper="Park et al., Semantic Image Synthesis with Spatially-Adaptive Normalization, CVPR 2019",
     scope="none",
     build=Spade,
@@ -117,7 +116,6 @@ SPADE = MethodSpec(
 
 VSPADE = MethodSpec(
     name="vspade",
-    title="VSPADE",
     paper="Park et al., CVPR 2019, with the image encoder of its section 3",
     scope="image",
     build=Spade,
@@ -131,15 +129,15 @@ VSPADE = MethodSpec(
 _ABLATED = ("coco-stuff", "ade20k", "cityscapes")  # SPADE paper, tables 3 to 5
 
 
-def _variant(name: str, title: str, change: Callable[[SpadeConfig], SpadeConfig]) -> MethodSpec[SpadeConfig]:
+def _variant(name: str, change: Callable[[SpadeConfig], SpadeConfig]) -> MethodSpec[SpadeConfig]:
     configs = {dataset: change(_CONFIGS[dataset]) for dataset in _ABLATED}
-    return replace(SPADE, name=name, title=title, configs=configs, tiny=change(_TINY))
+    return replace(SPADE, name=name, configs=configs, tiny=change(_TINY))
 
 
-def _retrained(name: str, title: str, change: Callable[[Recipe], Recipe]) -> MethodSpec[SpadeConfig]:
+def _retrained(name: str, change: Callable[[Recipe], Recipe]) -> MethodSpec[SpadeConfig]:
     """The network of SPADE under another recipe."""
     recipes = {dataset: change(_RECIPES.get(dataset, Recipe())) for dataset in _ABLATED}
-    return replace(_variant(name, title, lambda config: config), recipes=recipes, tiny_recipe=change(TINY_RECIPE))
+    return replace(_variant(name, lambda config: config), recipes=recipes, tiny_recipe=change(TINY_RECIPE))
 
 
 def _resized(config: SpadeConfig, quarters: int) -> SpadeConfig:
@@ -151,37 +149,30 @@ def _resized(config: SpadeConfig, quarters: int) -> SpadeConfig:
     return replace(config, stages=tuple(stages))
 
 
-SPADE_COMPACT = _variant("spade-compact", "SPADE, compact decoder", lambda config: _resized(config, 3))
-SPADE_LARGE = _variant("spade-large", "SPADE, #params 141M", lambda config: _resized(config, 5))
+SPADE_COMPACT = _variant("spade-compact", lambda config: _resized(config, 3))
+SPADE_LARGE = _variant("spade-large", lambda config: _resized(config, 5))
 SPADE_CONCAT = replace(
-    _variant("spade-concat", "SPADE, decoder w/ Concat", lambda config: replace(config, concatenated=True)),
+    _variant("spade-concat", lambda config: replace(config, concatenated=True)),
     note="Re-constructed: nothing was released. Both 3x3 convolutions of a block read the labels, as #param asks.",
     files={"generator": ()},
 )
-SPADE_RANDOM_INPUT = replace(
-    _variant("spade-random-input", "SPADE, random input", lambda config: replace(config, z_size=256)), scope="image"
-)
-SPADE_KERNEL1 = _variant("spade-kernel1", "SPADE, kernelsize 1x1", lambda config: replace(config, kernel=1))
-SPADE_KERNEL5 = _variant("spade-kernel5", "SPADE, kernelsize 5x5", lambda config: replace(config, kernel=5))
+SPADE_RANDOM_INPUT = replace(_variant("spade-random-input", lambda config: replace(config, z_size=256)), scope="image")
+SPADE_KERNEL1 = _variant("spade-kernel1", lambda config: replace(config, kernel=1))
+SPADE_KERNEL5 = _variant("spade-kernel5", lambda config: replace(config, kernel=5))
 SPADE_NORM_BATCH = replace(
-    _variant("spade-norm-batch", "SPADE, BatchNorm", lambda config: replace(config, norm="local_batch")),
+    _variant("spade-norm-batch", lambda config: replace(config, norm="local_batch")),
     note="Trained with batch norm over 4 images, the share of one GPU.",
 )
-SPADE_NORM_INSTANCE = _variant(
-    "spade-norm-instance", "SPADE, InstanceNorm", lambda config: replace(config, norm="instance")
-)
+SPADE_NORM_INSTANCE = _variant("spade-norm-instance", lambda config: replace(config, norm="instance"))
 SPADE_NO_PERCEPTUAL = _retrained(
     "spade-no-perceptual",
-    "SPADE w/o Perceptual loss",
     lambda recipe: replace(recipe, perceptual=0.0, pixel=0.0),  # the built-in data have L1 in its place
 )
 SPADE_NO_FEATURE_MATCHING = _retrained(
     "spade-no-feature-matching",
-    "SPADE w/o GAN feature matching loss",
     lambda recipe: replace(recipe, feature_matching=0.0),
 )
 SPADE_DEEPER_DISCRIMINATOR = _retrained(
     "spade-deeper-discriminator",
-    "SPADE w/ a deeper discriminator",
     lambda recipe: replace(recipe, discriminator_layers=recipe.discriminator_layers + 1),
 )

@@ -1,4 +1,4 @@
-"""The segmentation networks, in printing order; each class reads its weights with `from_files`."""
+"""The segmentation networks, in printing order; each class takes its weights with `from_states`."""
 
 from __future__ import annotations
 

@@ -3,15 +3,14 @@
 from __future__ import annotations
 
 from collections import OrderedDict
-from collections.abc import Sequence
-from pathlib import Path
+from collections.abc import Mapping, Sequence
 
 import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
 from segmenters.parts.pixels import Size, in_parts, most_likely, resize_scores, standardised, to_pixels
-from segmenters.parts.weights import load_frozen, read_state
+from segmenters.parts.weights import load_frozen
 
 BGR_MEAN = (104.008, 116.669, 122.675)  # 0..255
 DEPTHS, STRIDES, DILATIONS = (3, 4, 23, 3), (1, 2, 1, 1), (1, 1, 2, 4)  # of the four levels of blocks
@@ -95,10 +94,10 @@ class DeepLab(nn.Module):
         self.base = nn.Sequential(OrderedDict(parts, aspp=Pyramid(num_classes)))
 
     @classmethod
-    def from_files(cls, paths: Sequence[Path]) -> DeepLab:
-        """Read the authors' file and freeze the network."""
-        (path,) = paths
-        return load_frozen(cls, read_state(path), path)
+    def from_states(cls, states: Sequence[Mapping[str, Tensor]]) -> DeepLab:
+        """Build the network of the authors' weights, frozen."""
+        (state,) = states
+        return load_frozen(cls, state)
 
     def logits(self, inputs: Tensor) -> Tensor:
         """Score every class at an eighth of the size of prepared images: the largest score of three scales."""

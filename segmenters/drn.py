@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from pathlib import Path
 
 import torch
 from torch import Tensor, nn
@@ -11,7 +10,7 @@ from torch.nn import functional as F
 from torchvision.models.resnet import Bottleneck
 
 from segmenters.parts.pixels import Size, in_parts, most_likely, resize_as_pil, standardised, to_pixels
-from segmenters.parts.weights import load_frozen, read_state
+from segmenters.parts.weights import load_frozen
 
 NUM_CLASSES = 19
 MEAN = (0.29010095242892997, 0.32808144844279574, 0.28696394422942517)  # of Cityscapes, red, green, blue in 0..1
@@ -78,10 +77,12 @@ class Drn(nn.Module):
             self.up.weight.copy_(bilinear_kernel().expand_as(self.up.weight))
 
     @classmethod
-    def from_files(cls, paths: Sequence[Path], arch: str = "drn_d_105", scales: Sequence[float] = (1.0,)) -> Drn:
-        """Read the authors' file and freeze the network."""
-        (path,) = paths
-        return load_frozen(lambda: cls(arch, scales), read_state(path), path)
+    def from_states(
+        cls, states: Sequence[Mapping[str, Tensor]], arch: str = "drn_d_105", scales: Sequence[float] = (1.0,)
+    ) -> Drn:
+        """Build the network of the authors' weights, frozen."""
+        (state,) = states
+        return load_frozen(lambda: cls(arch, scales), state)
 
     def logits(self, inputs: Tensor) -> Tensor:
         """Score every class at an eighth of the size of standardised images, [M, 19, H / 8, W / 8]."""

@@ -7,8 +7,7 @@ parsers of BiSeNet and pixel2style2pixel have another order.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from pathlib import Path
+from collections.abc import Mapping, Sequence
 from typing import Literal
 
 import torch
@@ -24,7 +23,7 @@ from segmenters.parts.pixels import (
     resize_scores,
     to_pixels,
 )
-from segmenters.parts.weights import load_frozen, read_state
+from segmenters.parts.weights import load_frozen
 
 WIDTHS = (16, 32, 64, 128, 256)
 MULTIPLE = 16  # of every side, as it is halved four times
@@ -101,10 +100,10 @@ class DeepFashionUNet(ParsingUNet):
         super().__init__(num_classes=8)
 
     @classmethod
-    def from_files(cls, paths: Sequence[Path]) -> DeepFashionUNet:
-        """Read a file and freeze the network."""
-        (path,) = paths
-        return load_frozen(cls, read_state(path), path)
+    def from_states(cls, states: Sequence[Mapping[str, Tensor]]) -> DeepFashionUNet:
+        """Build the network of trained weights, frozen."""
+        (state,) = states
+        return load_frozen(cls, state)
 
 
 class CelebAUNet(ParsingUNet):
@@ -115,10 +114,12 @@ class CelebAUNet(ParsingUNet):
         self.resize = resize
 
     @classmethod
-    def from_files(cls, paths: Sequence[Path], resize: Literal["nearest", "bicubic"] = "nearest") -> CelebAUNet:
-        """Read the authors' file and freeze the network; `resize` of images is nearest in the authors' tester."""
-        (path,) = paths
-        return load_frozen(lambda: cls(resize), read_state(path), path)
+    def from_states(
+        cls, states: Sequence[Mapping[str, Tensor]], resize: Literal["nearest", "bicubic"] = "nearest"
+    ) -> CelebAUNet:
+        """Build the network of the authors' weights, frozen; `resize` of images is nearest in the authors' tester."""
+        (state,) = states
+        return load_frozen(lambda: cls(resize), state)
 
     def forward(self, images: Tensor, size: Size) -> Tensor:
         """Predict the class of every pixel at 512x512, or at `size` where that is another."""

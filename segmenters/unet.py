@@ -2,16 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from itertools import pairwise
-from pathlib import Path
 
 import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
 from segmenters.parts.pixels import most_likely
-from segmenters.parts.weights import load_frozen, read_state
+from segmenters.parts.weights import load_frozen
 
 
 class PaperdollsSegmenter(nn.Module):
@@ -26,10 +25,10 @@ class PaperdollsSegmenter(nn.Module):
         self.decoder = Decoder(widths, num_classes)
 
     @classmethod
-    def from_files(cls, paths: Sequence[Path]) -> PaperdollsSegmenter:
-        """Read a safetensors file and freeze the network."""
-        (path,) = paths
-        return load_frozen(cls, read_state(path), path)
+    def from_states(cls, states: Sequence[Mapping[str, Tensor]]) -> PaperdollsSegmenter:
+        """Build the network of the shipped weights, frozen."""
+        (state,) = states
+        return load_frozen(cls, state)
 
     def logits(self, images: Tensor) -> Tensor:
         """Score every class at every pixel, [M, C, H, W]."""

@@ -9,7 +9,6 @@ from __future__ import annotations
 import math
 import re
 from collections.abc import Mapping, Sequence
-from pathlib import Path
 from typing import Literal
 
 import torch
@@ -27,7 +26,7 @@ from segmenters.parts.pixels import (
     standardised,
     to_pixels,
 )
-from segmenters.parts.weights import load_frozen, read_state
+from segmenters.parts.weights import load_frozen, unwrapped
 
 Channels = Literal["rgb", "bgr"]
 SIZES = (300, 375, 450, 525, 600)  # short sides of the images
@@ -114,12 +113,14 @@ class UPerNet(nn.Module):
         self.channels, self.sizes = channels, tuple(sizes)
 
     @classmethod
-    def from_files(cls, paths: Sequence[Path], channels: Channels = "rgb", sizes: Sequence[int] = SIZES) -> UPerNet:
-        """Read the authors' encoder and decoder, refuse those of the other release, and freeze the network."""
-        first, second = paths
-        encoder = load_frozen(Encoder, _cleaned(read_state(first)), first)
-        check_channels(encoder, channels, first)
-        decoder = load_frozen(Decoder, _cleaned(read_state(second)), second)
+    def from_states(
+        cls, states: Sequence[Mapping[str, Tensor]], channels: Channels = "rgb", sizes: Sequence[int] = SIZES
+    ) -> UPerNet:
+        """Build the network, frozen, of the authors' encoder and decoder; refuse those of the other release."""
+        first, second = states
+        encoder = load_frozen(Encoder, _cleaned(first))
+        check_channels(encoder, channels)
+        decoder = load_frozen(Decoder, _cleaned(second))
         return cls(encoder, decoder, channels, sizes).eval()
 
     def logits(self, inputs: Tensor) -> Tensor:
@@ -162,7 +163,7 @@ def probabilities(scores: Tensor, size: Size) -> Tensor:
     return resize_scores(scores, size).softmax(1)
 
 
-def check_channels(encoder: Encoder, channels: Channels, path: Path) -> None:
+def check_channels(encoder: Encoder, channels: Channels) -> None:
     """Refuse weights that were trained on the other release's range of values.
 
     What the first norm stores is the variance of the first convolution's outputs in training. It also follows, within a
@@ -175,8 +176,8 @@ def check_channels(encoder: Encoder, channels: Channels, path: Path) -> None:
     if (excess if channels == "rgb" else -excess) > math.log(deviation):
         theirs, right = ("BGR from 0 to 255", "ade20k") if channels == "rgb" else ("standardised RGB", "baseline")
         raise ValueError(
-            f"{path}: this encoder was trained on {theirs}, not on what channels='{channels}' gives it, and would "
-            f"score badly without a word; expected the files of the folder {right}-resnet101-upernet."
+            f"This encoder was trained on {theirs}, not on what channels='{channels}' gives it, and would score badly "
+            f"without a word; expected the files of the folder {right}-resnet101-upernet."
         )
 
 
@@ -193,7 +194,7 @@ def _variance_of_responses(weight: Tensor) -> Tensor:
 
 
 def _cleaned(state: Mapping[str, Tensor]) -> dict[str, Tensor]:
-    return {key: value for key, value in state.items() if not IGNORED.search(key)}
+    return {key: value for key, value in unwrapped(state).items() if not IGNORED.search(key)}
 
 
 def _layer(inputs: int, width: int, depth: int, stride: int) -> nn.Sequential:

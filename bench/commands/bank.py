@@ -37,7 +37,7 @@ def command(
     """
     data = find_dataset(dataset, data_root)
     if data.evaluation_only:
-        raise UserError(f"{dataset} is for evaluation only: gather the photos of {dataset.removesuffix('2')}.")
+        raise UserError(f"{dataset} is for evaluation only: gather the photos of {data.trained_on}.")
     from bench.synthesis.sizes import config_for, default_preset
     from bench.weights.tensors import write_tensors
     from models.sims.method import SIMS, gather

@@ -113,16 +113,18 @@ def _read(path: Path, *, needed: bool) -> dict[str, Any]:
 
 
 def _measured(wanted: Mapping[str, Any], out: Path, device: str) -> list[Record]:
-    from bench.evaluation.plan import Wishes  # torch, only now that there is something to do
-    from bench.evaluation.session import Bench
+    from bench.evaluation.measure import Session  # torch, only now that there is something to do
+    from bench.evaluation.plan import Request
 
-    wishes = Wishes(
-        wanted["methods"],
-        wanted["datasets"],
-        wanted.get("metrics", ()),
-        wanted.get("protocol"),
-        wanted.get("settings", ()),
+    session = Session(out=out, device=device)
+    request = Request(
+        methods=wanted["methods"],
+        datasets=wanted["datasets"],
+        metrics=wanted.get("metrics", ()),
+        protocol=wanted.get("protocol"),
+        settings=wanted.get("settings", ()),
         limit=wanted.get("limit"),
     )
+    cells = session.plan(request)
     with progress_bar() as progress:
-        return Bench(out, device).measure(wishes, Reporter(progress), fresh=True)
+        return session.measure(cells, Reporter(progress), fresh=True)

@@ -206,9 +206,8 @@ def reference(
     from bench.evaluation.networks import FeatureNetworks
     from bench.evaluation.photos import choose_photos, import_moments
     from bench.evaluation.plan import default_protocol
-    from bench.evaluation.setting import CellSetting
-    from bench.synthesis.devices import choose_device
-    from bench.synthesis.sizes import is_built_in
+    from bench.evaluation.setting import RealPhotos
+    from bench.synthesis.devices import choose_device, full_precision
 
     spec = find_dataset(name, data_root)
     choices = choose_protocol(protocol or default_protocol(spec.name), settings)
@@ -216,13 +215,19 @@ def reference(
         place = import_moments(source, count, name, choices.fid.mode, weights_root)
         click.echo(f"{place}\n{_shown(read_moments(place))}")
         return
-    networks = FeatureNetworks(weights_root, choose_device(device), allow_unknown_weights)
+    network = "paperdolls" if spec.built_in else "inception"
     photos = choose_photos(spec, choices.fid, data_root, weights_root)
-    with progress_bar() as progress:
-        setting = CellSetting(choices, spec, photos, 0, networks, out / "cache", Reporter(progress), num_workers)
-        network = "paperdolls" if is_built_in(name) else "inception"
-        gaussian = setting.reference(network)
-        setting.reporter.finish()
+    with progress_bar() as progress, full_precision():
+        reporter = Reporter(progress)
+        gaussian = RealPhotos(
+            photos=photos,
+            networks=FeatureNetworks(weights_root, choose_device(device), allow_unknown_weights),
+            protocol=choices,
+            cache=out / "cache",
+            reporter=reporter,
+            num_workers=num_workers,
+        ).gaussian(network)
+        reporter.finish()
     if target is not None:
         write_moments(target, gaussian)
     mode = f", mode {choices.fid.mode}" if network == "inception" else ""

@@ -16,7 +16,7 @@ Lines = Mapping[str, str]  # name -> one line
 
 
 def _of(table: catalog.Table) -> Lines:
-    return {name: line for name, (_, line) in table.items()}
+    return {name: line for name, (*_, line) in table.items()}
 
 
 def _methods() -> Lines:

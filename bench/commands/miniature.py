@@ -9,22 +9,17 @@ from typing import TYPE_CHECKING
 
 import rich_click as click
 
-from bench.common.catalog import check_name, choose_protocol, methods
+from bench.common.catalog import REFERENCES, check_name, choose_protocol, methods
 from bench.common.errors import UserError
-from bench.common.files import write_text
 from bench.common.options import POSITIVE, available_cpus, debug_option, device_option, names, out_option
 from bench.common.progress import progress_bar
 from bench.results.averages import across_trainings
 from bench.results.records import Record
-from bench.results.report.sheets import title_of
 from bench.results.store import RecordStore
 from bench.results.tables.columns import columns_of
-from bench.results.tables.entries import REFERENCES
-from bench.results.tables.grid import Grid
-from bench.results.tables.latex import latex
 from bench.results.tables.published import published_table, table_files
-from bench.results.tables.run_table import free_csv, free_table
-from bench.results.tables.writers import markdown, text
+from bench.results.tables.run_table import RunTable
+from bench.results.tables.writers import write_table
 
 if TYPE_CHECKING:
     from bench.training.miniature import Study
@@ -128,11 +123,7 @@ def write_tables(folder: Path, records: Sequence[Record]) -> list[Path]:
 def _write_table(folder: Path, name: str, rows: Sequence[str], records: Sequence[Record]) -> list[Path]:
     chosen = [record for record in records if record.cell.method in rows]
     chosen.sort(key=lambda record: (record.cell.dataset, record.metric))
-    titles = {row: title_of(row) for row in rows}
-    columns = columns_of(chosen)
-    grid: Grid = free_table(chosen, columns, titles, name=f"miniature-{name}")
-    csv = free_csv(chosen, columns, titles)
-    texts = {".txt": text(grid), ".csv": csv, ".tex": latex(grid), ".md": markdown(grid)}
-    for suffix, content in texts.items():
-        write_text(folder / f"{name}{suffix}", content)
-    return [folder / f"{name}{suffix}" for suffix in texts]
+    table = RunTable(chosen, columns_of(chosen), rows)
+    return write_table(
+        folder / name, table.grid(f"miniature-{name}"), table.csv(), ("text", "csv", "latex", "markdown")
+    )

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import io
 import json
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -11,12 +10,11 @@ from typing import Any
 import rich_click as click
 import torch
 from rich.box import SIMPLE
-from rich.console import Console
 from rich.table import Table
 
-from bench.common.catalog import methods, resolve
+from bench.common.catalog import methods, resolve, title_of
 from bench.common.files import check_writable
-from bench.common.lines import Rows, as_csv
+from bench.common.lines import Rows, as_csv, drawn
 from bench.common.options import POSITIVE, debug_option, device_option, json_option, names, out_option
 from bench.common.progress import progress_bar
 from bench.evaluation.costs import CostPlan, measure, plan_costs
@@ -146,7 +144,7 @@ def _profiled(
     with progress_bar() as progress:
         task = progress.add_task("Profiling", total=len(plans), status="")
         for plan in plans:
-            progress.update(task, status=f"{plan.spec.title} on {plan.dataset}")
+            progress.update(task, status=f"{title_of(plan.spec.name)} on {plan.dataset}")
             keys = {metric: plan.key(metric, title) for metric in metrics}
             missing = [metric for metric, key in keys.items() if fresh or key not in store]
             for record in measure(plan, missing, device, title, rounds) if missing else []:
@@ -186,12 +184,9 @@ def _table(rows: Rows) -> str:
         numbers = [_number(row, key, decimals) for key, (_, decimals) in shown.items()]
         size = f"{row['height']}x{row['width']}, {row['classes']} classes, {row['instances']} instances"
         table.add_row(f"{row['method']} ({row['preset']})", str(row["dataset"]), size, *numbers)
-    text = io.StringIO()
-    Console(file=text, width=1000).print(table)
-    lines = [line.rstrip() for line in text.getvalue().splitlines() if line.strip()]
     devices = dict.fromkeys(f"Timed on {row['device']}: {row['precision']}." for row in rows if row["device"])
     doubts = dict.fromkeys(f"* {row['method']} on {row['dataset']}: {row['doubts']}" for row in rows if row["doubts"])
-    return "\n".join([*lines, NOTES, *devices, *doubts])
+    return "\n".join([drawn(table), NOTES, *devices, *doubts])
 
 
 def _number(row: Mapping[str, Any], key: str, decimals: int) -> str:

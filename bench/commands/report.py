@@ -67,8 +67,11 @@ def command(
     if output is not None:
         gallery = files_of(folder) if folder else Gallery()
         if samples is not None:
-            from bench.synthesis.gallery import draw_gallery  # loads torch
+            from bench.synthesis.devices import choose_device  # loads torch
+            from bench.synthesis.gallery import Workshop, draw_gallery
 
-            gallery = draw_gallery(records, samples, gallery, weights_root, data_root, seed, device)
+            where = choose_device(device)
+            workshop = Workshop(weights_root=weights_root, data_root=data_root, seed=seed, device=where)
+            gallery = draw_gallery(records, samples, gallery, workshop)
         write_text(output, page(records, title, gallery))
         click.echo(f"{output}: {len(records)} records")

@@ -5,12 +5,10 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import rich_click as click
-import torch
 
-from bench.common.catalog import methods, resolve
+from bench.common.catalog import methods, resolve, title_of
 from bench.common.errors import UserError
 from bench.common.options import (
     POSITIVE,
@@ -27,9 +25,10 @@ from bench.datasets.base import Dataset
 from bench.datasets.find import find_dataset
 from bench.results.records import Preset
 from bench.synthesis.devices import choose_device
+from bench.synthesis.easel import Easel
 from bench.synthesis.grids import Photo, captioned, grid, save_gif, save_png
 from bench.synthesis.images import to_photos
-from bench.synthesis.methods import MethodWeights, build_method, find_method_weights
+from bench.synthesis.methods import build_method, find_method_weights
 from bench.synthesis.regions import parse_part, parse_region
 from bench.synthesis.sample_kinds import (
     STYLES_OF,
@@ -44,7 +43,7 @@ from bench.synthesis.sample_kinds import (
 )
 from bench.synthesis.sizes import config_for, default_preset
 from bench.synthesis.styles import check_reader
-from models.base import MethodSpec, Scope
+from models.base import Scope
 
 ENDINGS = (".png", ".gif")
 FRAME = 400  # milliseconds
@@ -132,8 +131,12 @@ def command(
     with progress_bar() as progress:
         task = progress.add_task("Drawing", total=len(specs), status="")
         for spec, files in zip(specs, found, strict=True):
-            rows += draw_rows(kind, spec, config_for(spec, data, preset), files, (dataset, indices), seed, where)
-            progress.update(task, advance=1, status=spec.title)
+            method = build_method(spec, config_for(spec, data, preset), files, where)
+            if kind.reads_photos:
+                check_reader(spec, method, files)
+            title = f"{title_of(spec.name)}{' (untrained)' if files.untrained else ''}"
+            rows += draw_rows(kind, title, Easel(method=method, dataset=dataset, seed=seed, device=where), indices)
+            progress.update(task, advance=1, status=title_of(spec.name))
     save(output, rows, kind.heads if alone else (), scale, there_and_back=morph is not None)
     click.echo(f"{output}: {kind.title}")
     for number in range(0, len(rows), len(indices)):
@@ -175,32 +178,13 @@ class Row:
     drawn: list[Photo]
 
 
-def draw_rows(
-    kind: Kind,
-    spec: MethodSpec[Any],
-    config: object,
-    files: MethodWeights,
-    layouts: tuple[Dataset, Sequence[int]],
-    seed: int,
-    device: torch.device,
-) -> list[Row]:
+def draw_rows(kind: Kind, title: str, easel: Easel, indices: Sequence[int]) -> list[Row]:
     """Draw the rows of one method."""
-    method = build_method(spec, config, files, device)
-    if kind.reads_photos:
-        check_reader(spec, method, files)
-    dataset, indices = layouts
-    title = f"{spec.title}{' (untrained)' if files.untrained else ''}"
-    name = title.replace(" (", "\n(")
+    name, scope = title.replace(" (", "\n("), easel.method.scope
     if not isinstance(kind, Sampled):
-        name = f"{name}\n{STYLES_OF[method.scope]}"
+        name = f"{name}\n{STYLES_OF[scope]}"
     return [
-        Row(
-            title,
-            name,
-            method.scope,
-            kind.given(dataset, index),
-            list(to_photos(kind.draw(method, dataset, index, seed, device))),
-        )
+        Row(title, name, scope, kind.given(easel.dataset, index), list(to_photos(kind.draw(easel, index))))
         for index in indices
     ]
 

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import csv
-import io
 import json
 import sys
 from pathlib import Path
@@ -17,10 +15,9 @@ from bench.common.options import debug_option, json_option, records_option
 from bench.results.store import ON_RECORD, read_records
 from bench.results.tables.paper_table import PaperTable, Values
 from bench.results.tables.published import published_table, table_files
-from bench.results.tables.writers import FORMATS, text
+from bench.results.tables.writers import FORMATS, SUFFIXES, text, write_table
 
-SUFFIXES = {"csv": ".csv", **{name: suffix for name, (suffix, _) in FORMATS.items()}}
-NAMES = ["text", "csv", "latex", "markdown", "html"]
+FORMS = ("csv", "latex", "markdown", "html")
 
 
 @click.command()
@@ -36,7 +33,7 @@ NAMES = ["text", "csv", "latex", "markdown", "html"]
 @click.option(
     "--format",
     "form",
-    type=click.Choice(NAMES),
+    type=click.Choice(["text", *FORMS]),
     help="Default: by the suffix of -o, else text; with --all, CSV, LaTeX, Markdown and HTML.",
 )
 @click.option("-o", "--output", type=click.Path(path_type=Path), help="File to write, or folder with --all.")
@@ -80,9 +77,8 @@ def _write_all(tables: list[PaperTable], values: Values, form: str | None, folde
     if folder is None:
         raise UserError("--all writes files: name a folder with -o DIR.")
     for table in tables:
-        for each in (form,) if form else ("csv", "latex", "markdown", "html"):
-            path = folder / f"{table.table.id}{SUFFIXES[each]}"
-            write_text(path, _written(table, values, each))
+        forms = (form,) if form else FORMS
+        for path in write_table(folder / table.table.id, table.grid(values), table.csv(values), forms):
             click.echo(path)
 
 
@@ -95,7 +91,7 @@ def _written(table: PaperTable, values: Values, form: str, color: bool = False) 
     if form == "csv":
         return table.csv(values)
     if form == "json":
-        return json.dumps(list(csv.DictReader(io.StringIO(table.csv(values)))), indent=1) + "\n"
+        return json.dumps(table.lines(values), indent=1) + "\n"
     if form == "text":
         return text(table.grid(values), color)
     return FORMATS[form][1](table.grid(values))

@@ -11,7 +11,7 @@ import rich_click as click
 from click import get_current_context
 from click.core import ParameterSource
 
-from bench.common.catalog import resolve
+from bench.common.catalog import resolve, title_of
 from bench.common.errors import UserError
 from bench.common.files import sha256_of
 from bench.common.options import (
@@ -28,8 +28,8 @@ from bench.common.options import (
 from bench.common.progress import Reporter, progress_bar
 from bench.datasets.base import Dataset
 from bench.datasets.find import find_dataset
-from bench.evaluation.plan import Wishes
-from bench.evaluation.session import Bench
+from bench.evaluation.measure import Session
+from bench.evaluation.plan import Request
 from bench.results.records import Preset
 from bench.synthesis.devices import choose_device
 from bench.synthesis.sizes import config_for, default_preset, size_of
@@ -188,10 +188,22 @@ def train(
             refuse_other_run(trainer, rerun)
         if resume:
             trainer.resume()
-        wishes = Wishes((name,), (data.name,), eval_metrics or quality_metrics(data), preset=preset, limit=eval_limit)
-        place = Bench(folder / "evaluation", str(where), 32, num_workers, data_root, weights_root)
-        watch = Watch.of(trainer, place, wishes, eval_every, best, tensorboard=tensorboard and ranks.leads)
-        seconds = _train(trainer, watch, f"{spec.title} on {dataset}")
+        request = Request(
+            methods=(name,),
+            datasets=(data.name,),
+            metrics=eval_metrics or quality_metrics(data),
+            preset=preset,
+            limit=eval_limit,
+        )
+        session = Session(
+            out=folder / "evaluation",
+            data_root=data_root,
+            weights_root=weights_root,
+            device=str(where),
+            num_workers=num_workers,
+        )
+        watch = Watch.of(trainer, session, request, eval_every, best, tensorboard=tensorboard and ranks.leads)
+        seconds = _train(trainer, watch, f"{title_of(spec.name)} on {dataset}")
         if ranks.leads:
             click.echo(export(trainer, seconds, words))
 

@@ -23,7 +23,8 @@ def command(seed: int, steps: int, items: int, out: Path | None) -> None:
     """
     import torch
 
-    from bench.training.paperdolls_networks import WEIGHTS, train_features
+    from bench.training.paperdolls_features import train_features
+    from bench.training.paperdolls_networks import WEIGHTS
 
     torch.set_num_threads(1)  # so that the same seed gives the same weights on every machine of a kind
     click.echo(json.dumps(train_features(seed, steps, items, out or WEIGHTS), indent=2))

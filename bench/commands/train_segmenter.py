@@ -23,14 +23,14 @@ from bench.common.options import (
 )
 from bench.common.progress import progress_bar
 from bench.datasets.base import Dataset
-from bench.datasets.find import find_dataset
+from bench.datasets.find import find_training_data
 
 if TYPE_CHECKING:
     from bench.training.segmenter import SegmenterTraining
 
 EPOCHS = 20  # ours: the recipe of the face parser names no end
 STEPS, ITEMS = 1200, 6000  # on paperdolls
-_PAPERDOLLS_ONLY = ("items",)
+_BUILT_IN_ONLY = ("items",)
 _OTHERS_ONLY = ("epochs", "batch_size", "no_flip", "resume", "device", "num_workers", "data_root", "weights_root")
 
 
@@ -82,14 +82,11 @@ def command(
 
     Example: bench train-segmenter --dataset deepfashion --device cuda
     """
-    spec = find_dataset(dataset, data_root)
-    if spec.evaluation_only:
-        raise UserError(f"{dataset} is for evaluation only: train on {dataset.removesuffix('2')} and evaluate on it.")
-    built_in = dataset == "paperdolls"
-    for name in _OTHERS_ONLY if built_in else _PAPERDOLLS_ONLY:
+    spec = find_training_data(dataset, data_root)
+    for name in _OTHERS_ONLY if spec.built_in else _BUILT_IN_ONLY:
         if context.get_parameter_source(name) is ParameterSource.COMMANDLINE:
             raise UserError(f"--{name.replace('_', '-')} has no meaning for the segmenter of {dataset}; leave it out.")
-    if built_in:
+    if spec.built_in:
         _train_paperdolls(seed, steps or STEPS, items, out)
         return
     if steps and epochs:
@@ -129,7 +126,8 @@ def _run(training: SegmenterTraining, steps: int, held_out: Dataset, command_lin
 def _train_paperdolls(seed: int, steps: int, items: int, out: Path | None) -> None:
     import torch
 
-    from bench.training.paperdolls_networks import WEIGHTS, train_segmenter
+    from bench.training.paperdolls_networks import WEIGHTS
+    from bench.training.paperdolls_segmenter import train_segmenter
 
     torch.set_num_threads(1)  # so that the same seed gives the same weights on every machine of a kind
     click.echo(json.dumps(train_segmenter(seed, steps, items, out or WEIGHTS), indent=2))

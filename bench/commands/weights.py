@@ -17,6 +17,7 @@ from bench.common.lines import aligned
 from bench.common.options import debug_option, json_option, weights_root_option
 from bench.common.places import SHIPPED_WEIGHTS
 from bench.common.progress import progress_bar
+from bench.datasets.find import training_name
 from bench.results.tables import published
 from bench.weights.fetch import Fetched, fetch
 from bench.weights.known import KINDS, WEIGHT_FILES, WeightFile, method_folder, size_text
@@ -89,7 +90,7 @@ def _methods() -> dict[str, None]:
 def cells_without_release() -> list[tuple[str, str]]:
     """Find the cells of the papers' tables for which nobody released images, or a network that the suite reads."""
     cells = {
-        (row.method, dataset.removesuffix("2")): None
+        (row.method, training_name(dataset)): None
         for table in map(published.published_table, published.table_files())
         for row in table.rows
         for (dataset, _), printed in zip(table.places, row.values, strict=True)

@@ -9,8 +9,18 @@ from typing import Any
 
 from bench.common.errors import UserError
 from metrics.protocol import PROTOCOLS, Protocol, derive
+from models import METHODS
 
-Table = Mapping[str, tuple[str, str]]  # name -> ("module:attribute", one line for `bench list`)
+Table = Mapping[str, tuple[str, ...]]  # name -> ("module:attribute", ..., one line for `bench list`)
+
+REFERENCES: Mapping[str, tuple[str, str, str]] = {  # what methods are held to; as in models.METHODS
+    "truth": ("bench.synthesis.truth:TRUTH", "Truth", "new appearances drawn as the built-in data draws them"),
+    "real": (
+        "bench.synthesis.real:REAL",
+        "Real photos",
+        "the photos of the data set: the upper reference of every score",
+    ),
+}
 
 
 def check_name(kind: str, table: Mapping[str, object], name: str) -> None:
@@ -29,15 +39,15 @@ def resolve(kind: str, table: Table, name: str) -> Any:  # noqa: ANN401 - the ty
     return getattr(importlib.import_module(module), attribute)
 
 
-def methods() -> dict[str, tuple[str, str]]:
-    """List what can draw images: the methods of the papers, and the truth of the built-in data."""
-    from models import METHODS
+def methods() -> dict[str, tuple[str, str, str]]:
+    """List what can draw images, with titles: the methods of the papers, then the references."""
+    return {**METHODS, **REFERENCES}
 
-    return {
-        **METHODS,
-        "truth": ("bench.synthesis.truth:TRUTH", "new appearances drawn as the built-in data draws them"),
-        "real": ("bench.synthesis.real:REAL", "the photos of the data set: the upper reference of every score"),
-    }
+
+def title_of(method: str) -> str:
+    """Name a method as tables print it; one that this installation does not know keeps its id."""
+    known = methods()
+    return known[method][1] if method in known else method
 
 
 def choose_protocol(name: str, settings: Sequence[str]) -> Protocol:

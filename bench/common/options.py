@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import dataclasses
 import os
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -12,6 +13,7 @@ import rich_click as click
 from bench.common.catalog import check_name, methods
 
 F = TypeVar("F", bound=Callable[..., Any])
+T = TypeVar("T")
 Decorator = Callable[[F], F]
 
 POSITIVE = click.IntRange(min=1)
@@ -115,6 +117,12 @@ def common_options(out: str) -> Decorator[Any]:
         return command
 
     return decorate
+
+
+def picked(kind: type[T], options: Mapping[str, Any]) -> T:
+    """A dataclass filled with the options that have the names of its fields."""
+    known = {field.name for field in dataclasses.fields(kind)}  # type: ignore[arg-type]
+    return kind(**{name: value for name, value in options.items() if name in known})
 
 
 def names(_: click.Context, __: click.Parameter, value: str | None) -> tuple[str, ...]:

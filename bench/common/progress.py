@@ -29,30 +29,31 @@ def progress_bar(*, shown: bool = True) -> Progress:
         TextColumn("{task.fields[status]}", style="dim"),
         console=console,
         transient=False,
-        disable=not (shown and console.is_terminal),
+        disable=not (shown and (console.is_terminal or console.is_jupyter)),
     )
 
 
 @dataclass
 class Reporter:
-    """One line per stage of the work, in order."""
+    """One line per stage of the work, in order; without a bar to show them on it is silent."""
 
-    progress: Progress
+    progress: Progress | None = None
     _task: TaskID | None = None
 
     def stage(self, title: str, total: int) -> None:
         """Finish the line of the stage before and begin one."""
         self.finish()
-        self._task = self.progress.add_task(title, total=total, status="")
+        if self.progress is not None:
+            self._task = self.progress.add_task(title, total=total, status="")
 
     def advance(self, count: int) -> None:
         """Count what is done."""
-        if self._task is not None:
+        if self.progress is not None and self._task is not None:
             self.progress.advance(self._task, count)
 
     def finish(self) -> None:
         """Fill the current line, whose total may have been an estimate."""
-        if self._task is not None:
+        if self.progress is not None and self._task is not None:
             task = self.progress.tasks[self._task]
             self.progress.update(self._task, total=task.completed or task.total, completed=task.completed or task.total)
             self._task = None

@@ -30,7 +30,7 @@ PERSON_PALETTE: tuple[Colour, ...] = (
 
 @dataclass(frozen=True)
 class Item:
-    """One layout with its photo."""
+    """One layout with its photo, as arrays."""
 
     key: str
     labels: Labels  # [H, W], 0..num_classes-1
@@ -56,13 +56,19 @@ class DatasetSpec:
     load_size: tuple[int, int] | None = None  # training items are cut out of this size at random; None = not cut
     dont_care: int | None = None  # the value in label files that stands for the last class
     one_size: bool = True  # a photo and its label map are of one size on disk; False = both are resized alone
-    evaluation_only: bool = False  # its train split serves as FID's reference, and is not to be trained on
+    trained_on: str = ""  # another data set, whose training split networks learn from; "" = its own
     has_instances: bool = False  # instances differ from classes, so that mISD and mOID say something of their own
+    built_in: bool = False  # drawn by the suite itself: small networks, no download
 
     @property
     def num_classes(self) -> int:
         """Count the classes of the layouts, ignored ones included."""
         return len(self.class_names)
+
+    @property
+    def evaluation_only(self) -> bool:
+        """Whether its training split is FID's reference and nothing else: networks learn from another data set."""
+        return bool(self.trained_on)
 
     @property
     def ignored_classes(self) -> tuple[int, ...]:
@@ -105,7 +111,7 @@ class Dataset(typing.Protocol):
     def __len__(self) -> int: ...
 
     def loader(self, index: int) -> Callable[[], Item]:
-        """Give a call that makes one item; it is small, so that another process can be sent it."""
+        """A call that makes one item; it is small, so that it can be sent to another process."""
 
     def __getitem__(self, index: int) -> Item:
         return self.loader(index)()

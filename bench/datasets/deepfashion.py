@@ -72,6 +72,6 @@ DEEPFASHION2 = DatasetSpec(
     SIZE,
     open_deepfashion2,
     scoring="deepfashion",
-    evaluation_only=True,
+    trained_on="deepfashion",
     has_instances=True,
 )

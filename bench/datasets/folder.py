@@ -1,4 +1,4 @@
-"""Data of one's own: a folder with photos, label maps and a dataset.toml that says what they are, as `EXAMPLE` does."""
+"""A user's own data set: a folder with photos, label maps and a dataset.toml that describes them, as `EXAMPLE` does."""
 
 from __future__ import annotations
 
@@ -102,12 +102,12 @@ class Description:
 
     @property
     def file(self) -> Path:
-        """The file that says it."""
+        """The file with the description."""
         return self.folder / DESCRIPTION
 
     @property
     def spec(self) -> DatasetSpec:
-        """The data set."""
+        """The data set as the suite describes those it knows."""
         names, dont_care = tuple(self.entries["classes"]), self.entries["dont_care"]
         if dont_care is not None and dont_care < len(names):
             raise self.error("dont_care")

@@ -17,11 +17,10 @@ from typing import Any
 import torch
 from torch import nn
 
-from bench.common.catalog import check_name, resolve
+from bench.common.catalog import check_name, resolve, title_of
 from bench.common.errors import UserError
 from bench.common.keys import content_key
 from bench.datasets import DATASETS
-from bench.evaluation.plan import MACHINE_METRICS
 from bench.results.provenance import collect
 from bench.results.records import PROBE, Cell, Preset, Record
 from bench.synthesis.batches import stream
@@ -73,7 +72,7 @@ class CostPlan:
                 "probe": self.sizes,
                 "metric": metric,
                 "version": _metric(metric).version,
-                "device": device if metric in MACHINE_METRICS else "",
+                "device": device if _metric(metric).of_machine else "",
             }
         )
 
@@ -95,7 +94,7 @@ def plan_costs(
 
 def _plan(spec: MethodSpec[Any], dataset: str, preset: Preset) -> CostPlan | str:
     if not spec.has_weights:
-        return f"{spec.title} has no network that could be profiled."
+        return f"{title_of(spec.name)} has no network that could be profiled."
     try:
         return CostPlan(spec, choose_config(spec, dataset, preset), dataset, preset)
     except UserError as error:
@@ -147,7 +146,7 @@ def measure(
     where, precision, values = device_name, "float32", Values()
     if {"params", "macs"} & set(metrics):
         where, values = count(plan)
-    if set(MACHINE_METRICS) & set(metrics):
+    if any(_metric(name).of_machine for name in metrics):
         where, precision = device_name, _conditions(device)
         values |= clock(plan, metrics, device, rounds)
     provenance = collect(where, start, time.perf_counter() - began, 1, precision)

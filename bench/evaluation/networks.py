@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Hashable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -11,16 +11,20 @@ import torch
 
 from bench.common.catalog import resolve
 from bench.common.errors import UserError
-from bench.common.memory import keep_freed_memory
 from bench.evaluation.segmenter import Scoring
 from bench.weights.known import verified, voucher
+from bench.weights.tensors import read_weights
 from metrics.base import Extractor, Segmenter
-from metrics.networks.alexnet import AlexNet
-from metrics.networks.inception import load_inception
-from metrics.networks.paperdolls import PaperdollsFeatures
-from metrics.networks.resize import WAYS
-from metrics.protocol import FidMode, LpipsVersion
+from metrics.networks import NETWORKS
+from metrics.networks.base import FeatureNetwork
+from metrics.protocol import Protocol
 from segmenters import SEGMENTERS
+
+
+def feature_network(name: str, protocol: Protocol) -> FeatureNetwork:
+    """Find the feature network that a protocol means by a name, without loading it."""
+    wanted: FeatureNetwork = resolve("feature network", NETWORKS, name)(protocol)
+    return wanted
 
 
 @dataclass
@@ -30,14 +34,8 @@ class FeatureNetworks:
     weights_root: Path
     device: torch.device
     allow_unknown: bool = False
-    _loaded: dict[str, Any] = field(default_factory=dict)
+    _loaded: dict[Hashable, Any] = field(default_factory=dict)
     _hashes: dict[str, str] = field(default_factory=dict)
-
-    def __post_init__(self) -> None:
-        # GPUs would round the inputs of convolutions to 10 bits, which moves features by 1e-3.
-        torch.backends.cudnn.allow_tf32 = False
-        torch.backends.cuda.matmul.allow_tf32 = False
-        keep_freed_memory()
 
     def sha256(self, weights: str) -> str:
         """Hash of a weight file, checked."""
@@ -50,32 +48,29 @@ class FeatureNetworks:
         sha256 = self.sha256(weights)
         return f"{sha256} ({voucher(weights, self.weights_root, sha256)})"
 
-    def _load(self, key: str, weights: Sequence[str], read: Callable[..., torch.nn.Module]) -> Any:  # noqa: ANN401
-        if key not in self._loaded:
-            paths = [verified(name, self.weights_root, allow_unknown=self.allow_unknown)[0] for name in weights]
-            try:
-                network: Any = read(*paths)
-                self._loaded[key] = network.to(self.device, memory_format=torch.channels_last)
-            except (ValueError, RuntimeError) as error:
-                raise UserError(str(error)) from error
-        return self._loaded[key]
-
-    def extractor(self, name: str, mode: FidMode, lpips: LpipsVersion = "0.1") -> Extractor:
-        """Load a feature network; `mode` is FID's and concerns "inception" only, `lpips` "alexnet"."""
-        if name in ("inception", "torchvision"):
-            way: FidMode = "torchvision" if name == "torchvision" else mode
-            network: Extractor = self._load(
-                f"inception {way}", [WAYS[way].weights], lambda path: load_inception(path, way)
-            )
-        elif name == "alexnet":
-            network = self._load(f"alexnet {lpips}", ["alexnet"], lambda path: AlexNet.from_file(path, lpips))
-        else:
-            network = self._load("paperdolls", ["paperdolls_features"], PaperdollsFeatures.from_file)
-        return network
+    def extractor(self, name: str, protocol: Protocol) -> Extractor:
+        """Load the feature network that a protocol means by a name."""
+        wanted = feature_network(name, protocol)
+        extractor: Extractor = self._load(
+            wanted, wanted.weights, lambda *states: wanted.build(*states, *wanted.options)
+        )
+        return extractor
 
     def segmenter(self, scoring: Scoring) -> Segmenter:
         """Load a segmenter."""
-        build = resolve("segmenter", SEGMENTERS, scoring.segmenter).from_files
-        key = f"segmenter {scoring.segmenter} {sorted(scoring.options.items())}"
-        segmenter: Segmenter = self._load(key, scoring.weights, lambda *paths: build(paths, **scoring.options))
+        build = resolve("segmenter", SEGMENTERS, scoring.segmenter).from_states
+        key = f"{scoring.segmenter} {sorted(scoring.options.items())}"
+        segmenter: Segmenter = self._load(key, scoring.weights, lambda *states: build(states, **scoring.options))
         return segmenter
+
+    def _load(self, key: Hashable, weights: Sequence[str], build: Callable[..., torch.nn.Module]) -> Any:  # noqa: ANN401
+        """Build a network of the state dicts in its weight files, the first time it is asked for."""
+        if key not in self._loaded:
+            paths = [verified(name, self.weights_root, allow_unknown=self.allow_unknown)[0] for name in weights]
+            states = [read_weights(path) for path in paths]
+            try:
+                network: Any = build(*states)
+            except ValueError as error:  # a state dict of another network
+                raise UserError(f"{' and '.join(map(str, paths))}: {error}") from error
+            self._loaded[key] = network.to(self.device, memory_format=torch.channels_last)
+        return self._loaded[key]

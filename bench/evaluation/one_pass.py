@@ -17,16 +17,15 @@ from torch import Tensor
 
 from bench.common.workers import done_ahead
 from bench.datasets.base import Dataset, Item
+from bench.evaluation.saved_images import SavedImages
 from bench.synthesis.batches import Batch, collate, stream
 from bench.synthesis.images import from_bytes, to_bytes
 from bench.synthesis.styles import draw_style
 from metrics.base import Metric, Samples, View
 from models.base import Layout, Method
 
-SaveImages = Callable[[Sequence[str], Tensor], None]  # (item keys, images [N, K, 3, H, W] uint8)
 
-
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class Pass:
     """One method over one data set for these metrics."""
 
@@ -38,7 +37,7 @@ class Pass:
     batch_size: int  # images per call of the generator; changes speed and memory, not the numbers
     device: torch.device
     num_workers: int = 0  # processes that read items ahead
-    save_images: SaveImages | None = None
+    images: SavedImages | None = None  # where every image goes as PNG
     photo_styles: bool = False  # read styles from the layouts' photos where the method can
 
     @cached_property
@@ -87,8 +86,8 @@ class Pass:
             read = [next(items) for _ in chunk]
             batch = collate(read, self.dataset.num_classes).to(self.device)
             samples = _samples(batch, self._in_parts(view.samples, partial(self._images, batch, chunk)), chunk)
-            if self.save_images is not None:
-                self.save_images([item.key for item in read], to_bytes(samples.fake))
+            if self.images is not None:
+                self.images.save([item.key for item in read], to_bytes(samples.fake))
             yield samples
 
     def _draw_regions(self, view: View, indices: Sequence[int], items: Iterator[Item]) -> Iterator[Samples]:
@@ -135,6 +134,13 @@ class Pass:
         if not images.sum().isfinite():
             on_grid = torch.where(images.isfinite(), on_grid, images)
         return on_grid.movedim(-1, 2)
+
+
+def one_image(method: Method[Any], dataset: Dataset, seed: int, device: torch.device) -> Callable[[], object]:
+    """A call that draws one image of the first layout, everything but the drawing done before."""
+    batch = collate([dataset[0]], dataset.num_classes).to(device)
+    style = draw_style(method, batch, [stream(seed, 0, "image", 0)])
+    return lambda: method.synthesize(batch.layout, style)
 
 
 def chosen_layouts(view: View, total: int) -> list[int]:

@@ -13,83 +13,92 @@ import numpy as np
 from bench.evaluation.one_pass import chosen_layouts
 from bench.evaluation.plan import CellPlan
 from bench.results.provenance import Provenance
-from bench.results.records import Record
+from bench.results.records import Record, Status
 from bench.weights.trust import UNKNOWN
 from metrics.base import Metric, MetricSpec
 
+NO_VALUE = "no value for this method, data set or device"
 Runs = Mapping[str, list[float]]  # column key -> value of every run
-
-
 Tables = Mapping[str, np.ndarray]
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class Outcome:
     """What came of one metric: values, or the reason why there are none."""
 
+    status: Status = "done"
+    reason: str = ""  # why there are no values
     runs: Runs = field(default_factory=dict)
-    reason: str = ""
     counts: Mapping[str, int] = field(default_factory=dict)  # what the values were measured on
     tables: Tables = field(default_factory=dict)  # what is kept beside the record
     intervals: Mapping[str, tuple[float, float]] = field(default_factory=dict)
 
+    @classmethod
+    def failed(cls, reason: object) -> Outcome:
+        """A number that should be there and is not."""
+        return cls(status="failed", reason=str(reason))
 
-def _computed(metric: Metric, num_layouts: int) -> Outcome:
+    @classmethod
+    def skipped(cls, reason: str = NO_VALUE) -> Outcome:
+        """A number that does not exist."""
+        return cls(status="skipped", reason=reason)
+
+    @classmethod
+    def of(cls, runs: Runs, **about: Any) -> Outcome:  # noqa: ANN401 - the fields above
+        """Values, if there are any and all are finite."""
+        infinite = [column for column, values in runs.items() if not all(map(math.isfinite, values))]
+        if infinite:
+            return cls.failed(f"{infinite[0]} is not a finite number")
+        return cls(runs=runs, **about) if runs else cls.skipped()
+
+
+def known_beforehand(plan: CellPlan, spec: MetricSpec) -> Outcome | None:
+    """What is known of a metric without an image: a constant's value, or that it does not apply; else None."""
+    if spec.instances and not plan.data.has_instances:
+        return Outcome.skipped(f"{plan.data.name} does not tell the objects of a class apart")
+    if plan.draws_one and spec.of_constant is not None:
+        return Outcome(runs={column.key: [spec.of_constant] for column in spec.columns})
+    return None
+
+
+def computed(metric: Metric, num_layouts: int) -> Outcome:
+    """What the sums of a metric come to."""
     try:
         runs = metric.compute()
     except ValueError as error:  # too few images for this number
-        return Outcome(reason=str(error))
-    infinite = [column for column, values in runs.items() if not all(map(math.isfinite, values))]
-    if infinite:
-        return Outcome(reason=f"{infinite[0]} is not a finite number")
+        return Outcome.failed(error)
     images = "images of each" if metric.view.vary == "image" else "images of every region"
-    return Outcome(
+    counted = {"label maps": len(chosen_layouts(metric.view, num_layouts)), images: metric.view.samples}
+    return Outcome.of(
         runs,
-        counts={
-            "label maps": len(chosen_layouts(metric.view, num_layouts)),
-            images: metric.view.samples,
-            **metric.counts(),
-        },
+        counts={**counted, **metric.counts()},
         intervals=metric.intervals(),
         tables={name: table.numpy() for name, table in metric.tables().items()},
     )
 
 
 def record_of(
-    plan: CellPlan,
-    spec: MetricSpec,
-    key: str,
-    outcome: Outcome,
-    provenance: Provenance,
-    networks: Mapping[str, str],
+    plan: CellPlan, spec: MetricSpec, outcome: Outcome, provenance: Provenance, networks: Mapping[str, str]
 ) -> Record:
-    """Make a record: done with values, failed for a reason, or skipped without either."""
+    """Make the record of an outcome; `networks` names those that looked at images, with hash and who vouches."""
     values = {column: fmean(runs) for column, runs in outcome.runs.items()}
-    about: dict[str, Any] = {
-        "key": key,
-        "cell": plan.cell,
-        "metric": spec.name,
-        "version": spec.version,
-        "weights": plan.weights_identity,
-        "provenance": provenance,
-        "note": plan.method.note,
-        "networks": networks,
-        "doubts": doubts_of(spec, values, networks),
-    }
-    if outcome.runs:
-        return Record(
-            status="done",
-            values=values,
-            runs={column: values for column, values in outcome.runs.items() if len(values) > 1},
-            counts=outcome.counts,
-            intervals=outcome.intervals,
-            **about,
-        )
     return Record(
-        status="failed" if outcome.reason else "skipped",
-        reason=outcome.reason or "no value for this method, data set or device",
-        columns=tuple(column.key for column in spec.columns),
-        **about,
+        key=plan.keys[spec.name],
+        cell=plan.cell,
+        metric=spec.name,
+        version=spec.version,
+        status=outcome.status,
+        weights=plan.weights.identity,
+        provenance=provenance,
+        values=values,
+        runs={column: runs for column, runs in outcome.runs.items() if len(runs) > 1},
+        reason=outcome.reason,
+        columns=() if values else tuple(column.key for column in spec.columns),
+        counts=outcome.counts,
+        note=plan.method.note,
+        intervals=outcome.intervals,
+        networks=networks,
+        doubts=doubts_of(spec, values, networks),
     )
 
 

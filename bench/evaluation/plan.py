@@ -1,10 +1,10 @@
-"""From names a user typed to cells that can be measured; whatever is missing is said before anything is computed."""
+"""From a request to cells that can be measured; whatever is missing is said before anything is computed."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass, replace
-from functools import cached_property
+from dataclasses import asdict, dataclass, field, replace
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -23,10 +23,25 @@ from metrics.base import MetricSpec
 from metrics.protocol import Protocol, choices_for
 from models.base import MethodSpec
 
-MACHINE_METRICS = ("seconds", "memory", "energy")  # depend on the device, which therefore enters their keys
+
+@dataclass(frozen=True, kw_only=True)
+class Request:
+    """What is to be measured, by names; what is left empty is the default of the data set."""
+
+    methods: Sequence[str]
+    datasets: Sequence[str]
+    metrics: Sequence[str] = ()
+    protocol: str | None = None
+    settings: Sequence[str] = ()  # changed choices of the protocol, such as "fid.real_split=val"
+    preset: Preset | None = None
+    repeats: int | None = None
+    limit: int | None = None
+    seed: int = 0
+    untrained: bool = False
+    weights: Mapping[str, Path] = field(default_factory=dict)  # method -> file
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class CellPlan:
     """One cell and everything its numbers depend on."""
 
@@ -41,6 +56,7 @@ class CellPlan:
     metrics: tuple[MetricSpec, ...]
     seed: int
     photos: Photos | None  # None: no metric compares with real ones
+    keys: Mapping[str, str] = field(default_factory=dict)  # metric -> key of its record
 
     @property
     def num_layouts(self) -> int:
@@ -52,35 +68,40 @@ class CellPlan:
         """Whether the method draws one image per layout, so that runs with other noise do not exist."""
         return self.method.scopes.get(self.cell.dataset, self.method.scope) == "none"
 
-    @cached_property
-    def weights_identity(self) -> str:
-        """Hash the weights once, as it reads the files."""
-        return self.weights.identity
+    @property
+    def effective_protocol(self) -> Protocol:
+        """The protocol as the cell runs it: runs with other noise make no sense where there is no noise."""
+        return replace(self.protocol, repeats=1) if self.draws_one else self.protocol
 
-    def key(self, metric: MetricSpec, networks: FeatureNetworks) -> str:
-        """Hash all that can change the metric's numbers."""
-        return content_key(
-            {
-                "method": self.cell.method,
-                "config": asdict(self.config),
-                "weights": self.weights_identity,
-                "data": self.fingerprint,
-                "limit": self.cell.limit,
-                "protocol": self.protocol.name,
-                "choices": choices_for(self.protocol, self.data.scoring),
-                "metric": metric.name,
-                "version": metric.version,
-                "networks": [networks.sha256(name) for name in weight_names(metric, self.protocol, self.data)],
-                "photos": self.photos.fingerprint if self.photos is not None and metric.photos else "",
-                "device": str(networks.device) if metric.name in MACHINE_METRICS else "",
-                "seed": self.seed,
-            }
-        )
+    def weight_names(self, metric: MetricSpec) -> tuple[str, ...]:
+        """Name the weight files of the networks that look at images for a metric."""
+        return weight_names(metric, self.protocol, self.data)
+
+
+def key_of(plan: CellPlan, metric: MetricSpec, networks: FeatureNetworks) -> str:
+    """Hash all that can change the metric's numbers; the files of its networks are found and hashed for it."""
+    return content_key(
+        {
+            "method": plan.cell.method,
+            "config": asdict(plan.config),
+            "weights": plan.weights.identity,
+            "data": plan.fingerprint,
+            "limit": plan.cell.limit,
+            "protocol": plan.protocol.name,
+            "choices": choices_for(plan.protocol, plan.data.scoring),
+            "metric": metric.name,
+            "version": metric.version,
+            "networks": [networks.sha256(name) for name in plan.weight_names(metric)],
+            "photos": plan.photos.fingerprint if plan.photos is not None and metric.photos else "",
+            "device": str(networks.device) if metric.of_machine else "",
+            "seed": plan.seed,
+        }
+    )
 
 
 def default_metrics(data: DatasetSpec) -> list[str]:
     """What `bench run` measures unless told: on the built-in data what needs no download."""
-    suffix = "-pd" if is_built_in(data.name) else ""
+    suffix = "-pd" if data.built_in else ""
     names = [f"fid{suffix}", f"lpips{suffix}", f"mcsd{suffix}"]
     names += [f"misd{suffix}"] if data.has_instances else []
     names += ["segmentation" + suffix] if suffix or data.scoring else []
@@ -92,90 +113,52 @@ def default_protocol(dataset: str) -> str:
     return "mini" if is_built_in(dataset) else "inade2021"
 
 
-@dataclass(frozen=True)
-class Wishes:
-    """What the command line asks for; empty means the default."""
-
-    methods: Sequence[str]
-    datasets: Sequence[str]
-    metrics: Sequence[str] = ()
-    protocol: str | None = None
-    settings: Sequence[str] = ()
-    preset: Preset | None = None
-    repeats: int | None = None
-    limit: int | None = None
-    seed: int = 0
-    untrained: bool = False
-    weights: Mapping[str, Path] | None = None  # method -> file
-
-
-def plan_cells(wishes: Wishes, data_root: Path | None, weights_root: Path) -> list[CellPlan]:
+def plan_cells(request: Request, data_root: Path | None, networks: FeatureNetworks) -> list[CellPlan]:
     """Resolve every name, open every data set and find every weight file: data set by data set, method by method."""
-    specs = [resolve("method", methods(), name) for name in wishes.methods]
-    plans: list[CellPlan] = []
-    for data in [find_dataset(name, data_root) for name in wishes.datasets]:
-        preset = wishes.preset or default_preset(data.name)
-        settings = [*wishes.settings, *([f"repeats={wishes.repeats}"] if wishes.repeats else [])]
-        protocol = choose_protocol(wishes.protocol or default_protocol(data.name), settings)
-        metrics = tuple(resolve("metric", METRICS, metric) for metric in wishes.metrics or default_metrics(data))
-        dataset = data.open("val", data_root)
-        limit = wishes.limit if wishes.limit and wishes.limit < len(dataset) else None
-        found = [
-            (spec, config_for(spec, data, preset), _weights(wishes, spec, data.name, preset, weights_root))
-            for spec in specs
-        ]
-        sizes = {size_of(config, dataset) for _, config, _ in found}
-        read = {size: _Reading.of(dataset, size, metrics, protocol, data_root, weights_root) for size in sizes}
-        for spec, config, weights in found:
-            reading = read[size_of(config, dataset)]
-            plans.append(
-                CellPlan(
-                    Cell(spec.name, preset, data.name, protocol.name, limit),
-                    spec,
-                    config,
-                    weights,
-                    data,
-                    reading.dataset,
-                    reading.fingerprint,
-                    protocol,
-                    metrics,
-                    wishes.seed,
-                    reading.photos,
-                )
-            )
-    return plans
+    specs = [resolve("method", methods(), name) for name in request.methods]
+    found = [find_dataset(name, data_root) for name in request.datasets]
+    plans = [plan for data in found for plan in _plan_data(request, data, specs, data_root, networks.weights_root)]
+    return [replace(plan, keys={spec.name: key_of(plan, spec, networks) for spec in plan.metrics}) for plan in plans]
 
 
-@dataclass(frozen=True)
-class _Reading:
-    """A data set at the size of a network, with the photos to compare with."""
+def _plan_data(
+    request: Request, data: DatasetSpec, specs: Sequence[MethodSpec[Any]], data_root: Path | None, weights_root: Path
+) -> list[CellPlan]:
+    """Plan the cells of one data set, without their keys."""
+    preset = request.preset or default_preset(data.name)
+    settings = [*request.settings, *([f"repeats={request.repeats}"] if request.repeats else [])]
+    protocol = choose_protocol(request.protocol or default_protocol(data.name), settings)
+    metrics = tuple(resolve("metric", METRICS, metric) for metric in request.metrics or default_metrics(data))
+    dataset = data.open("val", data_root)
+    limit = request.limit if request.limit and request.limit < len(dataset) else None
 
-    dataset: Dataset
-    fingerprint: str
-    photos: Photos | None
+    @cache
+    def at_size(size: tuple[int, int]) -> tuple[Dataset, str, Photos | None]:
+        """The data set as a network of this size draws it, its fingerprint, and the photos to compare with."""
+        sized = dataset if dataset.size == size else dataset.resized(size)
+        fingerprint = sized.fingerprint()
+        if not any(metric.photos for metric in metrics):
+            return sized, fingerprint, None
+        return sized, fingerprint, choose_photos(data, protocol.fid, data_root, weights_root, (sized, fingerprint))
 
-    @classmethod
-    def of(
-        cls,
-        dataset: Dataset,
-        size: tuple[int, int],
-        metrics: Sequence[MetricSpec],
-        protocol: Protocol,
-        data_root: Path | None,
-        weights_root: Path,
-    ) -> _Reading:
-        dataset = dataset if dataset.size == size else dataset.resized(size)
-        fingerprint, photos = dataset.fingerprint(), None
-        if any(metric.photos for metric in metrics):
-            photos = choose_photos(dataset.spec, protocol.fid, data_root, weights_root, (dataset, fingerprint))
-        return cls(dataset, fingerprint, photos)
+    def cell_of(spec: MethodSpec[Any]) -> CellPlan:
+        config = config_for(spec, data, preset)
+        weights = find_method_weights(
+            spec, data.name, preset, weights_root, request.weights.get(spec.name), untrained=request.untrained
+        )
+        sized, fingerprint, photos = at_size(size_of(config, dataset))
+        return CellPlan(
+            cell=Cell(spec.name, preset, data.name, protocol.name, limit),
+            method=spec,
+            config=config,
+            weights=weights,
+            data=data,
+            dataset=sized,
+            fingerprint=fingerprint,
+            protocol=protocol,
+            metrics=metrics,
+            seed=request.seed,
+            photos=photos,
+        )
 
-
-def _weights(wishes: Wishes, spec: MethodSpec[Any], dataset: str, preset: Preset, root: Path) -> MethodWeights:
-    chosen = (wishes.weights or {}).get(spec.name)
-    return find_method_weights(spec, dataset, preset, root, chosen, untrained=wishes.untrained)
-
-
-def effective_protocol(plan: CellPlan) -> Protocol:
-    """The protocol as the cell runs it: runs with other noise make no sense where there is no noise."""
-    return replace(plan.protocol, repeats=1) if plan.draws_one else plan.protocol
+    return [cell_of(spec) for spec in specs]

@@ -23,7 +23,7 @@ class Scoring:
     weights: tuple[str, ...]  # in WEIGHT_FILES
     labels: LabelSize
     reduction: Reduction = "nan_union"  # of the data set's own evaluator
-    options: Mapping[str, Any] = field(default_factory=dict)  # of the segmenter's `from_files`
+    options: Mapping[str, Any] = field(default_factory=dict)  # of the segmenter's `from_states`
 
 
 def _cityscapes(protocol: Protocol) -> Scoring:

@@ -1,4 +1,4 @@
-"""Everything one cell needs, found by name: data, method with weights, feature networks, reference statistics."""
+"""What the metrics of one cell are built from: feature networks, a segmenter, and the real photos."""
 
 from __future__ import annotations
 
@@ -12,82 +12,97 @@ from bench.common.errors import UserError
 from bench.common.progress import Reporter
 from bench.datasets.base import DatasetSpec
 from bench.evaluation.moment_files import read_moments
-from bench.evaluation.networks import FeatureNetworks
+from bench.evaluation.networks import FeatureNetworks, feature_network
 from bench.evaluation.photos import Photos, PhotoStatistics, features_of
 from bench.evaluation.segmenter import scoring_of
 from metrics.base import Extractor, Reading
-from metrics.networks.resize import WAYS
 from metrics.parts.moments import Gaussian
 from metrics.protocol import Protocol
 
 
-@dataclass
-class CellSetting:
-    """What the metrics of one cell are built from (`metrics.base.Setting`)."""
+@dataclass(frozen=True, kw_only=True)
+class RealPhotos:
+    """The real photos as networks see them; each network runs over them once, and what it saw is kept on disk."""
 
-    protocol: Protocol
-    spec: DatasetSpec
     photos: Photos | None  # None: no metric compares with real ones
-    num_layouts: int
     networks: FeatureNetworks
+    protocol: Protocol  # says which networks are meant, and how Inception reads photos
     cache: Path
     reporter: Reporter
     num_workers: int = 0
-    device: torch.device = field(init=False)
-    num_classes: int = field(init=False)
-    ignored_classes: tuple[int, ...] = field(init=False)
 
-    def __post_init__(self) -> None:
-        self.device = self.networks.device
-        self.num_classes = self.spec.num_classes
-        self.ignored_classes = self.spec.ignored_classes
-
-    def extractor(self, name: str) -> Extractor:
-        """Load a feature network."""
-        return self.networks.extractor(name, self.protocol.fid.mode, self.protocol.lpips.version)
-
-    def reading(self, segmenter: str | None = None) -> Reading:
-        """Load the segmenter that the protocol names, or the one of the built-in data."""
-        scoring = scoring_of(self.protocol, self.spec, segmenter)
-        network = self.networks.segmenter(scoring)
-        scored_as = self.spec.scored_as or tuple(range(self.num_classes))
-        if max(scored_as) >= network.num_classes:
-            raise UserError(
-                f"The segmenter of {self.spec.name} knows {network.num_classes} classes, but its labels are scored as "
-                f"0 to {max(scored_as)}; it belongs to another data set."
-            )
-        return Reading(network, scored_as, scoring.labels, scoring.reduction)
-
-    def reference(self, name: str) -> Gaussian:
-        """Mean and covariance of the real photos' features."""
+    def gaussian(self, network: str) -> Gaussian:
+        """Mean and covariance of their features."""
         photos = self._photos()
         if photos.imported is None:
-            return self._statistics(photos, name).gaussian()
-        if name != "inception":
-            raise UserError(f"Imported statistics are of Inception's features, and not of {name}'s.")
+            return self._statistics(photos, network).gaussian()
+        if network != "inception":
+            raise UserError(f"Imported statistics are of Inception's features, and not of {network}'s.")
         return read_moments(photos.imported)
 
-    def photo_features(self, name: str) -> Tensor:
-        """The real photos' features themselves, [M, D] float32."""
+    def features(self, network: str) -> Tensor:
+        """Their features themselves, [M, D] float32."""
         photos = self._photos()
         if photos.imported is not None:
             raise UserError(
                 f"{photos.imported} has the mean and covariance that FID needs, and not the features that KID, "
                 "precision and recall need; leave these out of --metrics, or set fid.real_split to val or train."
             )
-        return self._statistics(photos, name).features()
+        return self._statistics(photos, network).features()
 
     def _photos(self) -> Photos:
         if self.photos is None:
             raise ValueError("A metric compares with photos, and its MetricSpec does not say so (photos=True).")
         return self.photos
 
-    def _statistics(self, photos: Photos, name: str) -> PhotoStatistics:
-        extractor, mode = self.extractor(name), self.protocol.fid.mode
-        weights, way = (WAYS[mode].weights, mode) if name == "inception" else ("paperdolls_features", "")
-        key = photos.key(name, self.networks.sha256(weights), way)
+    def _statistics(self, photos: Photos, network: str) -> PhotoStatistics:
+        extractor, meant = self.networks.extractor(network, self.protocol), feature_network(network, self.protocol)
+        key = photos.key(network, self.networks.sha256(meant.weights[0]), " ".join(meant.options))
         return PhotoStatistics(
             self.cache / f"reference-{key}.npz",
             photos.count,
-            lambda: features_of(photos, extractor, self.device, self.reporter, self.num_workers),
+            lambda: features_of(photos, extractor, self.networks.device, self.reporter, self.num_workers),
         )
+
+
+@dataclass
+class CellSetting:
+    """What one cell offers to its metrics (`metrics.base.Setting`)."""
+
+    protocol: Protocol
+    data: DatasetSpec
+    num_layouts: int
+    networks: FeatureNetworks
+    photos: RealPhotos
+    device: torch.device = field(init=False)
+    num_classes: int = field(init=False)
+    ignored_classes: tuple[int, ...] = field(init=False)
+
+    def __post_init__(self) -> None:
+        self.device = self.networks.device
+        self.num_classes = self.data.num_classes
+        self.ignored_classes = self.data.ignored_classes
+
+    def extractor(self, name: str) -> Extractor:
+        """Load a feature network."""
+        return self.networks.extractor(name, self.protocol)
+
+    def reading(self, segmenter: str | None = None) -> Reading:
+        """Load the segmenter that the protocol names, or the one of the built-in data."""
+        scoring = scoring_of(self.protocol, self.data, segmenter)
+        network = self.networks.segmenter(scoring)
+        scored_as = self.data.scored_as or tuple(range(self.num_classes))
+        if max(scored_as) >= network.num_classes:
+            raise UserError(
+                f"The segmenter of {self.data.name} knows {network.num_classes} classes, but its labels are scored as "
+                f"0 to {max(scored_as)}; it belongs to another data set."
+            )
+        return Reading(network, scored_as, scoring.labels, scoring.reduction)
+
+    def reference(self, name: str) -> Gaussian:
+        """Mean and covariance of the real photos' features."""
+        return self.photos.gaussian(name)
+
+    def photo_features(self, name: str) -> Tensor:
+        """The real photos' features themselves, [M, D] float32."""
+        return self.photos.features(name)

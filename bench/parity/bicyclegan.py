@@ -16,8 +16,8 @@ from models.base import Layout
 from models.bicyclegan import BicycleGan, BicycleGanConfig, BicycleGanEncoder, BicycleGanObjective, BicycleGanRecipe
 from models.parts.colours import Colour, colour_planes
 from models.parts.unet import UnetConfig, UnetGenerator
+from models.training.halving_discriminator import HalvingDiscriminator
 from models.training.losses import Judgement
-from models.training.patches import HalvingDiscriminator
 
 _SIZES = {"128": 7, "256": 8}  # of the authors' network names -> levels of the U-Net; D has five layers less
 _TOLERANCE = {"iteration_0": 1e-5, "iteration_1": 1e-4}  # of the losses

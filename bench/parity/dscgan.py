@@ -12,8 +12,8 @@ from bench.parity.options import Config, GoldenError
 from bench.parity.spade import drawn
 from models.base import Layout, semantic_planes
 from models.dscgan import DscganHdConfig, DscganHdGenerator, diversity_regulariser
+from models.training.halving_discriminator import HalvingDiscriminator
 from models.training.losses import Judgement, least_squares
-from models.training.patches import HalvingDiscriminator
 
 
 def generator(golden: Golden) -> list[Comparison]:

@@ -9,7 +9,7 @@ from bench.parity.golden import Golden
 from bench.parity.options import GoldenError
 from bench.parity.spade import classes_of, edges_of, layout_of
 from models.base import semantic_planes
-from models.training.fpse import FpseDiscriminator
+from models.training.fpse_discriminator import FpseDiscriminator
 
 
 def discriminator(golden: Golden) -> list[Comparison]:

@@ -12,6 +12,8 @@ from torch import Tensor, nn
 from bench.parity.comparison import Comparison, compare
 from bench.parity.golden import Golden
 from bench.parity.options import GoldenError
+from bench.weights.known import default_root, find
+from bench.weights.tensors import read_weights
 from metrics.base import Samples
 from metrics.networks.alexnet import AlexNet
 from metrics.networks.perceptual import distance_map, squared_distance
@@ -24,7 +26,8 @@ _PIXELS = 2**24
 
 def _alexnet(golden: Golden) -> tuple[AlexNet, list[Comparison]]:
     """The trunk with named weights behind the shipped linear layers."""
-    network = AlexNet().eval().requires_grad_(False)
+    linear = read_weights(find("lpips_alex", default_root()))
+    network = AlexNet(linear).eval().requires_grad_(False)
     golden.fill(network)
     return network, golden.check(network) if golden.meta.get("state_dict") else []
 

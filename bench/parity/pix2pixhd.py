@@ -22,7 +22,7 @@ from bench.parity.spade import (
 from bench.parity.steps import Replay, expected_losses, loss_comparisons
 from models.base import Layout, semantic_planes
 from models.pix2pixhd import PIX2PIXHD, Pix2PixHD, Pix2PixHDConfig, Pix2PixHDGenerator
-from models.training.discriminators import PlainDiscriminator
+from models.training.multiscale_discriminator import PlainDiscriminator
 from models.training.recipe import Recipe
 
 # The norms a golden may name -> ours, and whether it is the network of pix2pixHD's own repository.

@@ -24,7 +24,7 @@ from models.scgan.method import Scgan
 from models.scgan.network import ScganConfig, ScganGenerator
 from models.scgan.training import ScganObjective, ScganRecipe, VectorLoss
 from models.scgan.vectors import Blur, Nonlinearity, label_pyramid, semantic_vectors
-from models.training.discriminators import MultiscaleDiscriminator
+from models.training.multiscale_discriminator import MultiscaleDiscriminator
 
 # The authors' names; with any other the vectors stay as they are.
 _NONLINEARITIES: Mapping[str, Nonlinearity] = {"softmax": "softmax", "sigmoid": "sigmoid", "hardtanh": "hardtanh"}

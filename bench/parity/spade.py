@@ -17,7 +17,7 @@ from models.base import Layout, semantic_planes
 from models.parts.decoder import Stage, paper_stages
 from models.parts.image_styles import ImageEncoder, SpadeEncoder
 from models.spade import Spade, SpadeConfig, SpadeGenerator
-from models.training.discriminators import MultiscaleDiscriminator
+from models.training.multiscale_discriminator import MultiscaleDiscriminator
 from models.training.recipe import Recipe
 
 _PIXELS = 2**20  # of the largest network's image

@@ -13,8 +13,8 @@ from bench.parity.comparison import Comparison, compare
 from bench.parity.golden import Golden
 from bench.parity.options import GoldenError
 from models.base import Layout, Method
-from models.training.losses import PerceptualLoss
 from models.training.recipe import Objective, Recipe
+from models.training.vgg19 import PerceptualLoss
 
 Noise = Callable[[int, str], Any]  # (iteration, "G" or "D") -> the style noise of that pass
 Make = Callable[[], Method[Any]]

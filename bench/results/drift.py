@@ -9,14 +9,13 @@ from __future__ import annotations
 import csv
 import io
 import json
-import statistics
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any, Literal
 
 from bench.common.errors import UserError
-from bench.common.lines import aligned
+from bench.common.lines import aligned, as_markdown
 from bench.results.records import Cell, Record, variant_title
 from bench.results.store import read_records
 
@@ -30,6 +29,7 @@ _RELATIVE = 5e-4
 _SPREADS = 0.05
 _ABSOLUTE = {"miou": 0.02, "acc": 0.01, "seconds": float("inf"), "memory_mb": float("inf"), "joules": float("inf")}
 _SMALLEST = 1e-7  # for numbers about zero
+FACTOR_HELP = "Multiply all tolerances, e.g. 10 for a machine of another kind."
 
 
 @dataclass(frozen=True)
@@ -71,7 +71,7 @@ def values_of(records: Iterable[Record]) -> dict[Place, Value]:
     ordered = sorted(records, key=lambda record: (record.version, record.provenance.start))
     return {
         (record.cell.variant, record.cell.data, record.cell.protocol, column): Value(
-            number, _spread(record.runs.get(column, [])), record.key, record.version, record.weights
+            number, record.spread(column) or 0.0, record.key, record.version, record.weights
         )
         for record in ordered
         for column, number in record.values.items()
@@ -164,13 +164,6 @@ def _numbers(line: Mapping[str, str]) -> dict[str, str]:
     return {key: text for key, text in line.items() if text and key not in about and not key.endswith(ends)}
 
 
-def _spread(runs: list[float]) -> float:
-    return statistics.stdev(runs) if len(runs) > 1 else 0.0
-
-
-FACTOR_HELP = "Multiply all tolerances, e.g. 10 for a machine of another kind."
-
-
 def shown(findings: Sequence[Finding], *, as_json: bool = False) -> str:
     """Write what moved, and how many numbers did not; as JSON, all."""
     if as_json:
@@ -184,8 +177,7 @@ def markdown(findings: Sequence[Finding], title: str) -> str:
     rows = [_row(finding) for finding in drifted(findings)]
     lines = [f"## {title}", "", f"{counted(findings)}.", ""]
     if rows:
-        lines += [f"| {' | '.join(rows[0])} |", f"|{'---|' * len(rows[0])}"]
-        lines += [f"| {' | '.join(row.values())} |" for row in rows]
+        lines.append(as_markdown(rows))
     return "\n".join(lines) + "\n"
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import statistics
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -42,7 +41,7 @@ def lines_of(records: Iterable[Record]) -> Iterator[Line]:
             "reason": record.reason,
             "weights": record.weights,
             "networks": " ".join(f"{name}={about}" for name, about in record.networks.items()),
-            "samples": ", ".join(f"{count} {thing}" for thing, count in record.counts.items()),
+            "samples": ", ".join(f"{count} {thing}" for thing, count in sorted(record.counts.items())),
             "note": " ".join([record.note, *record.doubts]).strip(),
             "key": record.key,
             "commit": made.commit,
@@ -51,13 +50,13 @@ def lines_of(records: Iterable[Record]) -> Iterator[Line]:
             "start": made.start,
             "torch": made.versions.get("torch"),
         }
-        for column in record.values or record.columns or (record.metric,):
+        for column in record.filled:
             runs = record.runs.get(column, [])
             low, high = record.intervals.get(column, (None, None))
             numbers: Line = {
                 "column": column,
                 "value": record.values.get(column),
-                "std": statistics.stdev(runs) if len(runs) > 1 else None,
+                "std": record.spread(column),
                 "runs": len(runs) or (1 if column in record.values else 0),
                 "low": low,
                 "high": high,

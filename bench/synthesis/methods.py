@@ -4,17 +4,19 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
 import torch
 from torch import nn
 
-from bench.common.catalog import resolve
+from bench.common.catalog import resolve, title_of
 from bench.common.errors import UserError
 from bench.common.files import sha256_of
 from bench.common.places import SHIPPED_WEIGHTS
-from bench.results.records import Preset
+from bench.datasets.find import training_name
+from bench.results.records import UNTRAINED, Preset
 from bench.synthesis.batches import stream
 from bench.weights.known import WEIGHT_FILES, method_folder
 from bench.weights.tensors import load_into, read_weights
@@ -24,7 +26,6 @@ from models.base import Method, MethodSpec
 from models.parts.spectral import complete_state, fold_spectral
 from models.training.initial_weights import initialise
 
-UNTRAINED = "untrained"
 _NEEDED = ("generator", "order")  # networks that draw; encoders and mean codes may be missing
 BANK = "bank.safetensors"  # its name, beside the weights
 
@@ -37,7 +38,7 @@ class MethodWeights:
     untrained: bool = False
     bank: Path | None = None  # training photos that the method draws from
 
-    @property
+    @cached_property
     def identity(self) -> str:
         """What records and keys say of the weights: hashes, "untrained", or "none"."""
         if self.untrained:
@@ -75,8 +76,8 @@ def find_bank(spec: MethodSpec[Any], dataset: str, folder: Path) -> Path:
     path = folder / BANK
     if not path.is_file():
         raise UserError(
-            f"{spec.title} draws from training photos, expected in {path}. Gather them with "
-            f"`bench bank --dataset {dataset.removesuffix('2')} -o {path}`."
+            f"{title_of(spec.name)} draws from training photos, expected in {path}. Gather them with "
+            f"`bench bank --dataset {training_name(dataset)} -o {path}`."
         )
     return path
 
@@ -92,10 +93,12 @@ def open_bank(method: Method[Any], path: Path) -> None:
 def _shipped(spec: MethodSpec[Any]) -> dict[str, Path]:
     path = SHIPPED_WEIGHTS / "paperdolls" / f"{spec.name}.safetensors"
     if not path.is_file() and spec.tiny_recipe is None:
-        raise UserError(f"{spec.title} has no weights for the built-in data and cannot be trained; use --untrained.")
+        raise UserError(
+            f"{title_of(spec.name)} has no weights for the built-in data and cannot be trained; use --untrained."
+        )
     if not path.is_file():
         raise UserError(
-            f"{spec.title} has no shipped weights for the built-in data ({path}). Train it with "
+            f"{title_of(spec.name)} has no shipped weights for the built-in data ({path}). Train it with "
             f"`bench train --method {spec.name} --dataset paperdolls` and give "
             f"--weights {spec.name}=runs/{spec.name}-paperdolls-0/weights.safetensors, or use --untrained."
         )
@@ -114,7 +117,7 @@ def _in_folder(spec: MethodSpec[Any], folder: Path) -> dict[str, Path]:
     if {"generator", *spec.files}.intersection(_NEEDED) - found.keys():
         theirs = " and ".join(" or ".join(spec.files[network]) for network in _NEEDED if spec.files.get(network))
         raise UserError(
-            f"{spec.title}: no weights in {folder} (looked for weights.safetensors of `bench train`"
+            f"{title_of(spec.name)}: no weights in {folder} (looked for weights.safetensors of `bench train`"
             f"{f' and {theirs} of the authors' if theirs else ''}). {_source(spec.name, folder.name)} Put one there, "
             f"name a file with --weights {spec.name}=FILE, or run with --untrained, which every table will say."
         )

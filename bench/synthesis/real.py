@@ -49,7 +49,6 @@ class Real(Method[Tensor]):
 
 REAL = MethodSpec(
     name="real",
-    title="Real photos",
     paper="none: the photos of the data set",
     scope="none",
     build=Real,

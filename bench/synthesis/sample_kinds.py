@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any, ClassVar, Protocol
+from typing import ClassVar, Protocol
 
 import numpy as np
 import torch
@@ -12,12 +12,13 @@ from torch import Tensor
 
 from bench.common.errors import UserError
 from bench.datasets.base import Dataset, DatasetSpec, Item
-from bench.synthesis.batches import collate, stream
+from bench.synthesis.batches import collate
+from bench.synthesis.easel import Easel
 from bench.synthesis.grids import Photo, marked, paint_condition
 from bench.synthesis.regions import Part, check_instances, check_region, parse_region
 from bench.synthesis.samples import draw
 from bench.synthesis.styles import draw_style, mixture, morph
-from models.base import Method, Scope
+from models.base import Scope
 
 STYLES_OF: dict[Scope, str] = {
     "none": "no styles",
@@ -46,7 +47,7 @@ class Kind(Protocol):
     def given(self, dataset: Dataset, index: int) -> list[Photo]:
         """Show what the images are drawn from."""
 
-    def draw(self, method: Method[Any], dataset: Dataset, index: int, seed: int, device: torch.device) -> Tensor:
+    def draw(self, easel: Easel, index: int) -> Tensor:
         """Draw images [K, 3, H, W] of one layout."""
 
     def note(self, scope: Scope) -> str:
@@ -79,9 +80,9 @@ class Sampled:
         """Show the layout and its photo."""
         return _layout_and_photo(dataset, dataset[index])
 
-    def draw(self, method: Method[Any], dataset: Dataset, index: int, seed: int, device: torch.device) -> Tensor:
+    def draw(self, easel: Easel, index: int) -> Tensor:
         """Draw the images that the metrics see."""
-        return draw(method, dataset, index, self.part, self.samples, seed, device)
+        return draw(easel, index, self.part, self.samples)
 
     def note(self, scope: Scope) -> str:
         """Need none."""
@@ -117,11 +118,12 @@ class Edited:
         return [marked(layout, _pixels(self.part, item, dataset)), photo]
 
     @torch.inference_mode()
-    def draw(self, method: Method[Any], dataset: Dataset, index: int, seed: int, device: torch.device) -> Tensor:
+    def draw(self, easel: Easel, index: int) -> Tensor:
         """Draw the base style, then the edits."""
-        single = collate([dataset[index]], dataset.num_classes).to(device)
-        base = method.synthesize(single.layout, draw_style(method, single, [stream(seed, index, "base")]))
-        return torch.cat([base, draw(method, dataset, index, self.part, self.samples, seed, device)])
+        single = easel.batch(easel.dataset[index])
+        style = draw_style(easel.method, single, easel.streams(1, index, "base"))
+        base = easel.method.synthesize(single.layout, style)
+        return torch.cat([base, draw(easel, index, self.part, self.samples)])
 
     def note(self, scope: Scope) -> str:
         """Say what changes besides the region, or that nothing does."""
@@ -156,9 +158,9 @@ class Morphed:
         """Show the layout and the two photos."""
         return [paint_condition(dataset[index], dataset.palette), *(dataset[end].image for end in self.ends)]
 
-    def draw(self, method: Method[Any], dataset: Dataset, index: int, seed: int, device: torch.device) -> Tensor:
+    def draw(self, easel: Easel, index: int) -> Tensor:
         """Draw the steps."""
-        return morph(method, dataset, index, self.ends, self.steps, seed, device)
+        return morph(easel, index, self.ends, self.steps)
 
     def note(self, scope: Scope) -> str:
         """Need none."""
@@ -201,9 +203,9 @@ class Mixed:
         """Show the layout, its photo and the photos that lend."""
         return [*_layout_and_photo(dataset, dataset[index]), *(dataset[lender].image for lender in self.lenders)]
 
-    def draw(self, method: Method[Any], dataset: Dataset, index: int, seed: int, device: torch.device) -> Tensor:
+    def draw(self, easel: Easel, index: int) -> Tensor:
         """Draw its own style, then one loan more each time."""
-        return mixture(method, dataset, index, self.loans, seed, device)
+        return mixture(easel, index, self.loans)
 
     def note(self, scope: Scope) -> str:
         """Say what a loan changes besides its part."""

@@ -6,6 +6,7 @@ from dataclasses import fields, replace
 from itertools import permutations
 from typing import Any
 
+from bench.common.catalog import resolve, title_of
 from bench.common.errors import UserError
 from bench.datasets import DATASETS
 from bench.datasets.base import Dataset, DatasetSpec
@@ -16,8 +17,8 @@ GRID = 32  # pixels; networks of the papers' sizes halve and double their grids 
 
 
 def is_built_in(dataset: str) -> bool:
-    """Whether a data set is drawn by the suite itself."""
-    return dataset.startswith("paperdolls")
+    """Whether a data set is drawn by the suite itself; a folder of the user's is not."""
+    return dataset in DATASETS and resolve("dataset", DATASETS, dataset).built_in
 
 
 def default_preset(dataset: str) -> Preset:
@@ -33,7 +34,9 @@ def choose_config(spec: MethodSpec[Any], dataset: str, preset: Preset) -> Any:  
         return spec.tiny
     if dataset not in spec.configs:
         known = ", ".join(spec.configs) or "none"
-        raise UserError(f"{spec.title} has no network of the paper's size for {dataset}; it has one for: {known}.")
+        raise UserError(
+            f"{title_of(spec.name)} has no network of the paper's size for {dataset}; it has one for: {known}."
+        )
     return spec.configs[dataset]
 
 
@@ -45,10 +48,14 @@ def config_for(spec: MethodSpec[Any], data: DatasetSpec, preset: Preset) -> Any:
         return spec.tiny  # there is nothing to choose
     config = _free_of_classes(spec)
     if config is None:
-        raise UserError(f"{spec.title}'s network depends on the classes: {data.name} needs a config of its own for it.")
+        raise UserError(
+            f"{title_of(spec.name)}'s network depends on the classes: {data.name} needs a config of its own for it."
+        )
     height, width = data.size
     if height % GRID or width % GRID:
-        raise UserError(f"{spec.title} draws multiples of {GRID} pixels; {data.name} has the size {height} x {width}.")
+        raise UserError(
+            f"{title_of(spec.name)} draws multiples of {GRID} pixels; {data.name} has the size {height} x {width}."
+        )
     return _fitted(config, height, width, data.num_classes, edges=data.has_instances)
 
 

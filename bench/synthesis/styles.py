@@ -1,4 +1,4 @@
-"""Styles that a layout borrows from the photos of others: two of them morphed, or one for every part."""
+"""Styles of layouts: drawn from the prior, or borrowed from the photos of others, morphed and mixed."""
 
 from __future__ import annotations
 
@@ -10,65 +10,58 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from bench.common.catalog import title_of
 from bench.common.errors import UserError
-from bench.datasets.base import Dataset, Item
-from bench.synthesis.batches import Batch, collate, stream
+from bench.datasets.base import Item
+from bench.synthesis.batches import Batch
+from bench.synthesis.easel import Easel
 from bench.synthesis.methods import MethodWeights
 from bench.synthesis.regions import Part
 from models.base import Method, MethodSpec
+
+
+def draw_style(method: Method[Any], batch: Batch, rngs: Sequence[torch.Generator], *, from_photo: bool = False) -> Any:  # noqa: ANN401 - the method's own type
+    """Draw a style for every layout: from the prior, or of its own photo where that is asked for and can be read."""
+    noise = method.sample_style(batch.layout, rngs)
+    if method.needs_photo or (from_photo and method.encoder is not None):
+        return method.encode_style(batch.images, batch.layout, noise)[0]
+    return noise
 
 
 def check_reader(spec: MethodSpec[Any], method: Method[Any], weights: MethodWeights) -> None:
     """Refuse a method that cannot read the style of a photo, or whose encoder was left empty."""
     if method.encoder is None or method.scope == "none":
         raise UserError(
-            f"{spec.title} cannot read a style from a photo, which --morph and --mix need; name methods with an "
-            "encoder, such as vspade, groupdnet, inade or sean."
+            f"{title_of(spec.name)} cannot read a style from a photo, which --morph and --mix need; name methods with "
+            "an encoder, such as vspade, groupdnet, inade or sean."
         )
     networks = {network for network, _, _ in weights.files}
     if "encoder" in spec.files and networks and not networks & {"", "encoder"}:
         folder = weights.files[0][1].parent
         raise UserError(
-            f"{spec.title}: --morph and --mix need its encoder, whose file ({' or '.join(spec.files['encoder'])}) is "
-            f"not in {folder}. Put it there, or name whole weights with --weights {spec.name}=FILE."
+            f"{title_of(spec.name)}: --morph and --mix need its encoder, whose file "
+            f"({' or '.join(spec.files['encoder'])}) is not in {folder}. "
+            f"Put it there, or name whole weights with --weights {spec.name}=FILE."
         )
 
 
 @torch.inference_mode()
-def morph(
-    method: Method[Any],
-    dataset: Dataset,
-    index: int,
-    ends: tuple[int, int],
-    steps: int,
-    seed: int,
-    device: torch.device,
-) -> Tensor:
+def morph(easel: Easel, index: int, ends: tuple[int, int], steps: int) -> Tensor:
     """Draw one layout [K, 3, H, W] in styles on the straight line between those of two photos."""
-    target = dataset[index]
-    layout = collate([target], dataset.num_classes).to(device).layout
-    first, last = (_borrowed(method, dataset[end], target, (dataset, steps), (seed, index), device) for end in ends)
-    style = method.blend_styles(first, last, torch.linspace(0, 1, steps, device=device))
-    return method.synthesize(layout, style)
+    layout = easel.batch(easel.dataset[index]).layout
+    first, last = (_borrowed(easel, end, index, steps) for end in ends)
+    style = easel.method.blend_styles(first, last, torch.linspace(0, 1, steps, device=easel.device))
+    return easel.method.synthesize(layout, style)
 
 
 @torch.inference_mode()
-def mixture(
-    method: Method[Any],
-    dataset: Dataset,
-    index: int,
-    loans: Sequence[tuple[Part, int]],
-    seed: int,
-    device: torch.device,
-) -> Tensor:
+def mixture(easel: Easel, index: int, loans: Sequence[tuple[Part, int]]) -> Tensor:
     """Draw one layout in the style of its own photo, then after each loan of a part's style from another photo."""
-    target = dataset[index]
-    layout = collate([target], dataset.num_classes).to(device).layout
-    style = _borrowed(method, target, target, (dataset, 1), (seed, index), device)
+    method, layout = easel.method, easel.batch(easel.dataset[index]).layout
+    style = _borrowed(easel, index, index)
     images = [method.synthesize(layout, style)]
     for part, lender in loans:
-        other = _borrowed(method, dataset[lender], target, (dataset, 1), (seed, index), device)
-        style = method.mix_styles(style, other, layout, part.region(layout))
+        style = method.mix_styles(style, _borrowed(easel, lender, index), layout, part.region(layout))
         images.append(method.synthesize(layout, style))
     return torch.cat(images)
 
@@ -104,38 +97,23 @@ def _renamed(item: Item, names: Mapping[int, int]) -> Item:
     return replace(item, instances=table[item.instances])
 
 
-def _borrowed(
-    method: Method[Any],
-    source: Item,
-    target: Item,
-    form: tuple[Dataset, int],
-    streams: tuple[int, int],
-    device: torch.device,
-) -> Any:  # noqa: ANN401 - the method's own type
-    """Read the style of a photo for another layout, so many copies of it.
+def _borrowed(easel: Easel, lender: int, index: int, copies: int = 1) -> Any:  # noqa: ANN401 - the method's own type
+    """Read the style of a lender's photo for the layout at `index`, so many copies of it.
 
     The noise is that of the first image which the metrics see of the layout. Parts that the photo does not show
     have a style from the prior.
     """
-    dataset, copies = form
-    layout = collate([target], dataset.num_classes).to(device).layout.repeated(copies)
-    noise = method.sample_style(layout, [stream(streams[0], streams[1], "image", 0) for _ in range(copies)])
+    method, source, target = easel.method, easel.dataset[lender], easel.dataset[index]
+    layout = easel.batch(target).layout.repeated(copies)
+    noise = method.sample_style(layout, easel.streams(copies, index, "image", 0))
     style = None
     for names in pairings(source, target):
-        photo = collate([_renamed(source, names)], dataset.num_classes).to(device).repeated(copies)
+        photo = easel.batch(_renamed(source, names)).repeated(copies)
         read = method.encode_style(photo.images, photo.layout, noise)[0]
-        partners = torch.tensor(list(names.values()), device=device)
+        partners = torch.tensor(list(names.values()), device=easel.device)
         region = torch.isin(layout.instances, partners)
         style = read if style is None else method.mix_styles(style, read, layout, region)
-    unseen = ~torch.isin(layout.labels, torch.from_numpy(np.unique(source.labels).astype(np.int64)).to(device))
+    unseen = ~torch.isin(layout.labels, torch.from_numpy(np.unique(source.labels).astype(np.int64)).to(easel.device))
     if method.scope == "image" or not unseen.any():  # the style of a whole image covers what its photo does not show
         return style
     return method.mix_styles(style, noise, layout, unseen)
-
-
-def draw_style(method: Method[Any], batch: Batch, rngs: Sequence[torch.Generator], *, from_photo: bool = False) -> Any:  # noqa: ANN401 - the method's own type
-    """Draw a style for every layout: from the prior, or of its own photo where that is asked for and can be read."""
-    noise = method.sample_style(batch.layout, rngs)
-    if method.needs_photo or (from_photo and method.encoder is not None):
-        return method.encode_style(batch.images, batch.layout, noise)[0]
-    return noise

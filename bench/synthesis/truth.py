@@ -67,7 +67,6 @@ class Truth(Method[Tensor]):
 
 TRUTH = MethodSpec(
     name="truth",
-    title="Truth",
     paper="none: the procedure that draws the built-in data",
     scope="instance",
     build=Truth,

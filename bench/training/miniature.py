@@ -22,15 +22,14 @@ from typing import Any
 
 import torch
 
-from bench.common.catalog import resolve
+from bench.common.catalog import REFERENCES, resolve
 from bench.common.errors import UserError, explained
 from bench.common.files import sha256_of, write_text
-from bench.common.progress import Reporter, progress_bar
+from bench.common.progress import Reporter
 from bench.datasets.base import Dataset, Item
 from bench.datasets.find import find_dataset
-from bench.evaluation.plan import Wishes
-from bench.evaluation.session import Bench
-from bench.results.tables.entries import REFERENCES
+from bench.evaluation.measure import Session
+from bench.evaluation.plan import Request
 from bench.synthesis.devices import choose_device
 from bench.synthesis.methods import BANK, open_bank
 from bench.synthesis.sizes import config_for
@@ -39,7 +38,7 @@ from bench.training.trainer import Precision, Trainer, TrainingOptions
 from bench.weights.tensors import write_tensors
 from models import METHODS
 from models.base import MethodSpec
-from models.training.recipe import Schedule
+from models.training.schedule import Schedule
 
 TRAINED_ON = "paperdolls"
 METRICS = ("fid-pd", "lpips-pd", "mcsd-pd", "misd-pd", "segmentation-pd", "params", "macs")
@@ -112,11 +111,16 @@ class Study:
             if finished and not path.is_file():
                 return
             weights[job.method] = path if finished else self._train(items, job)
-        wishes = Wishes(
-            (job.method,), self.datasets, metrics=METRICS, protocol=self.protocol, preset="tiny", weights=weights
+        request = Request(
+            methods=(job.method,),
+            datasets=self.datasets,
+            metrics=METRICS,
+            protocol=self.protocol,
+            preset="tiny",
+            weights=weights,
         )
-        bench = Bench(self.out, self.device, self.draw_batch)
-        for record in bench.measure(wishes, Reporter(progress_bar())):
+        session = Session(out=self.out, device=self.device, batch_size=self.draw_batch)
+        for record in session.measure(session.plan(request), Reporter()):
             if record.status == "failed":
                 raise UserError(f"{record.metric} on {record.cell.data}: {record.reason}")
 

@@ -12,6 +12,7 @@ from typing import Any
 
 import torch
 
+from bench.common.catalog import title_of
 from bench.common.errors import UserError
 from bench.common.files import sha256_of, write_text
 from bench.results.records import Preset
@@ -21,14 +22,15 @@ from bench.training.trainer import Trainer
 from bench.weights.known import verified
 from bench.weights.tensors import load_into, read_weights, write_weights
 from models.base import MethodSpec
-from models.training.losses import Vgg19
-from models.training.recipe import Recipe, Schedule
+from models.training.recipe import Recipe
+from models.training.schedule import Schedule
+from models.training.vgg19 import Vgg19
 
 
 def choose_recipe(spec: MethodSpec[Any], dataset: str, preset: Preset) -> Schedule:
     """Find how a method is trained on a data set."""
     if spec.tiny_recipe is None:
-        raise UserError(f"{spec.title} cannot be trained here.{f' {spec.note}' if spec.note else ''}")
+        raise UserError(f"{title_of(spec.name)} cannot be trained here.{f' {spec.note}' if spec.note else ''}")
     known = dataset if dataset in spec.configs else "ade20k"  # whose networks draw a folder of the user's
     recipe: Schedule = spec.tiny_recipe if preset == "tiny" else spec.recipes.get(known, Recipe())
     return recipe

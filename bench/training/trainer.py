@@ -29,9 +29,10 @@ from bench.training.snapshots import write_grid
 from bench.weights.tensors import read_checkpoint, write_checkpoint
 from models.base import Layout, Method
 from models.parts.spectral import Spectral
+from models.training.game import Game, Player
 from models.training.initial_weights import initialise
-from models.training.losses import Vgg19
-from models.training.recipe import Game, Player, Schedule
+from models.training.schedule import Schedule
+from models.training.vgg19 import Vgg19
 
 # Batches that an averaged network's norms see in training mode at the end of an epoch (OASIS's code).
 _REFRESHING_BATCHES = 51

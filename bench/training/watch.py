@@ -21,14 +21,13 @@ from bench.common.errors import UserError
 from bench.common.files import link_or_copy, sha256_of, write_text
 from bench.common.progress import Reporter
 from bench.datasets.base import DatasetSpec
-from bench.evaluation.networks import FeatureNetworks
-from bench.evaluation.plan import Wishes, default_metrics, plan_cells
-from bench.evaluation.session import Bench
+from bench.evaluation.measure import Session
+from bench.evaluation.plan import Request, default_metrics
 from bench.training.run_folder import read_rows, write_rows
 from bench.training.trainer import Trainer
 from bench.weights.tensors import write_weights
 from metrics import METRICS
-from metrics.base import Column
+from metrics.columns import Column
 
 _COSTS = ("params", "macs")  # training does not change them
 
@@ -48,30 +47,23 @@ def best_column(metrics: Sequence[str], key: str) -> Column:
 
 @contextmanager
 def undisturbed(device: torch.device) -> Iterator[None]:
-    """Give random states and the precision of products back as they were."""
-    convolutions, products = torch.backends.cudnn.allow_tf32, torch.backends.cuda.matmul.allow_tf32
+    """Give the random states of the process back as they were."""
     with torch.random.fork_rng([device] if device.type == "cuda" else []):
-        try:
-            yield
-        finally:
-            torch.backends.cudnn.allow_tf32, torch.backends.cuda.matmul.allow_tf32 = convolutions, products
+        yield
 
 
 class Evaluations:
     """The suite's metrics of a training, every few epochs, in metrics.csv; and the weights that are best by one."""
 
-    def __init__(self, trainer: Trainer, bench: Bench, wishes: Wishes, every: int, best: Column | None) -> None:
-        self.trainer, self.bench, self.wishes, self.every, self.best = trainer, bench, wishes, every, best
+    def __init__(self, trainer: Trainer, session: Session, request: Request, every: int, best: Column | None) -> None:
+        self.trainer, self.session, self.request, self.every, self.best = trainer, session, request, every, best
         self.folder = trainer.options.folder
         self.rows = read_rows(self.folder / "metrics.csv", trainer.step)
 
     def check(self) -> None:
         """Find out that data or weights of the metrics are missing before hours are spent on training."""
         with undisturbed(self.trainer.options.device):
-            networks = FeatureNetworks(self.bench.weights_root, self.trainer.options.device)
-            for plan in plan_cells(replace(self.wishes, untrained=True), self.bench.data_root, self.bench.weights_root):
-                for metric in plan.metrics:
-                    plan.key(metric, networks)
+            self.session.plan(replace(self.request, untrained=True))
 
     def measure(self, reporter: Reporter) -> dict[str, float] | None:
         """Evaluate the finished steps if it is their turn and was not done before."""
@@ -81,7 +73,8 @@ class Evaluations:
         path = self.folder / "evaluated.safetensors"
         with undisturbed(self.trainer.options.device):
             write_weights(path, self.trainer.result, {"step": str(step)})
-            records = self.bench.measure(replace(self.wishes, weights={self.wishes.methods[0]: path}), reporter)
+            request = replace(self.request, weights={self.request.methods[0]: path})
+            records = self.session.measure(self.session.plan(request), reporter)
         values = {column: value for record in records for column, value in record.values.items()}
         self.rows.append({"step": step, **values})
         write_rows(self.folder / "metrics.csv", self.rows)
@@ -97,7 +90,7 @@ class Evaluations:
         kept = self.folder / "best.safetensors"
         link_or_copy(path, kept)
         record = {"step": step, "metric": column.key, "value": newest, "better": column.better}
-        record = {**record, "sha256": sha256_of(kept), "limit": self.wishes.limit}
+        record = {**record, "sha256": sha256_of(kept), "limit": self.request.limit}
         write_text(self.folder / "best.json", json.dumps(record, indent=2, sort_keys=True) + "\n")
 
 
@@ -149,15 +142,22 @@ class Watch:
 
     @classmethod
     def of(
-        cls, trainer: Trainer, bench: Bench, wishes: Wishes, every: int | None, best: str | None, *, tensorboard: bool
+        cls,
+        trainer: Trainer,
+        session: Session,
+        request: Request,
+        every: int | None,
+        best: str | None,
+        *,
+        tensorboard: bool,
     ) -> Watch:
         """Make those who were asked for; whatever they lack is said now."""
         if every is None and best is not None:
             raise UserError("--best chooses among evaluations: give --eval-every EPOCHS, too.")
         evaluations = None
         if every is not None:
-            column = best_column(wishes.metrics, best) if best is not None else None
-            evaluations = Evaluations(trainer, bench, wishes, every, column)
+            column = best_column(request.metrics, best) if best is not None else None
+            evaluations = Evaluations(trainer, session, request, every, column)
             evaluations.check()
         return cls(evaluations, Events(trainer) if tensorboard else None)
 

@@ -1,4 +1,4 @@
-"""One file over HTTP: it goes on where an earlier attempt stopped, if the server still has the same file."""
+"""Download of one file over HTTP; a later attempt goes on where one stopped, if the server still has the same file."""
 
 from __future__ import annotations
 
@@ -38,19 +38,19 @@ def download(url: str, part: Path, report: Report) -> None:
 
 
 def discard(part: Path) -> None:
-    """Forget an attempt."""
+    """Delete what came of a file, so that the next attempt starts anew."""
     part.unlink(missing_ok=True)
     _version_file(part).unlink(missing_ok=True)
 
 
 def finish(part: Path, target: Path) -> None:
-    """Give a whole file its name."""
+    """Move a whole file to its place."""
     part.replace(target)
     discard(part)
 
 
 def _version_file(part: Path) -> Path:
-    """Name the file that holds what the server calls the version that `part` is the beginning of."""
+    """The file beside `part` with the server's name (ETag or date) of the version that `part` is the beginning of."""
     return part.with_name(f"{part.name}.version")
 
 
@@ -82,7 +82,7 @@ def _download(url: str, part: Path, report: Report) -> None:
 
 
 def _first_byte(source: http.client.HTTPResponse) -> int:
-    """Read where in the file the answer begins; a server that knows no ranges sends it whole."""
+    """The place in the file of the first byte sent: 0 from a server that knows no ranges, -1 if it does not say."""
     if source.status != http.client.PARTIAL_CONTENT:
         return 0
     sent = re.match(r"bytes (\d+)-", source.headers.get("Content-Range", ""))

@@ -35,7 +35,7 @@ KINDS = {
 
 @dataclass(frozen=True)
 class WeightFile:
-    """One file and how to trust it."""
+    """What is known of one file: where it comes from, where it lies, and what it must hash to."""
 
     name: str
     place: str  # below the weights folder, or below the package that it ships with; a folder ends with "/"
@@ -69,7 +69,7 @@ class WeightFile:
         return f"{'shipped, ' if self.ships_with else ''}{size_text(path.stat().st_size / 1e6)}"
 
     def way(self, root: Path) -> str:
-        """Say how to get it."""
+        """Say in a sentence how to get it."""
         path = self.path(root)
         if self.ships_with:
             return f"It belongs to the package {self.ships_with}; install that again."
@@ -101,7 +101,7 @@ def _read(path: Path) -> Iterator[WeightFile]:
 
 
 def _weight_file(entry: Mapping[str, Any]) -> WeightFile:
-    """Fill what a file leaves open: its name is its place; the use of a method's file is in its place, too."""
+    """Fill what an entry leaves open: a file's name is its place, whose first folders are method and data set."""
     place = entry["place"]
     use = " on ".join(place.split("/")[:2])
     known = {"name": place, "use": use, **entry, "also": tuple(entry.get("also", ()))}
@@ -170,6 +170,3 @@ def voucher(name: str, root: Path, sha256: str) -> str:
     """Say who vouches for a file of this hash, or "unknown"."""
     weights = WEIGHT_FILES[name]
     return vouched_by(weights.path(root), sha256, weights.sha256)
-
-
-# Fetching

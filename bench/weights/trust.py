@@ -12,8 +12,8 @@ from bench.common.errors import UserError
 from bench.common.files import sha256_of, write_text
 
 UNKNOWN = "unknown"
-_PICKLES = (b"PK", b"\x80")  # zip as torch writes it, and the bare pickle of old versions
-_STARTS = {".pth": _PICKLES, ".pt": _PICKLES, ".zip": (b"PK",), ".tgz": (b"\x1f\x8b",), ".npy": (b"\x93NUMPY",)}
+PICKLES = (b"PK", b"\x80")  # zip as torch writes it, and the bare pickle of old versions
+_STARTS = {".pth": PICKLES, ".pt": PICKLES, ".zip": (b"PK",), ".tgz": (b"\x1f\x8b",), ".npy": (b"\x93NUMPY",)}
 log = logging.getLogger(__name__)
 
 
@@ -26,7 +26,7 @@ class Expected:
 
 
 def expected_hash(path: Path, published: str | None = None) -> Expected | None:
-    """Ask the publisher, then the record of the suite's own training, then the first use; None: nobody has said."""
+    """The hash by the publisher, else by the record of the suite's own training, else by the first use, if any."""
     if published is not None:
         return Expected(published, "published")
     if (sha256 := _of_training(path)) is not None:
@@ -59,7 +59,7 @@ def mismatch(path: Path, sha256: str, expected: Expected) -> str:
 
 
 def way_back(path: Path, expected: Expected) -> str:
-    """Say what to do with a file that no publisher's hash can decide about."""
+    """Say what to do about a mismatch with a training record or a first use, which the user may overrule."""
     record = path.with_suffix(".json") if expected.source == "training record" else first_use_file(path)
     return f"If you replaced it on purpose, delete {record}; else get the right file again."
 
@@ -80,7 +80,10 @@ def remember(path: Path, sha256: str) -> bool:
 
 
 def check_start(file: Path, target: Path | None = None) -> None:
-    """Refuse a page in place of weights, which servers send where they refuse a file; no first use may be one."""
+    """Refuse a file that does not begin as its kind does: servers send a page where they refuse a file.
+
+    Without this check the page would be trusted on first use. Messages name `target`, where `file` is to lie.
+    """
     target = target or file
     with file.open("rb") as opened:
         start = opened.read(64)

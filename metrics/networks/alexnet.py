@@ -2,16 +2,15 @@
 
 from __future__ import annotations
 
-import importlib.util
-from collections.abc import Sequence
-from pathlib import Path
+from collections.abc import Mapping, Sequence
 
 import torch
 from torch import Tensor, nn
 
+from metrics.networks.base import FeatureNetwork
 from metrics.networks.perceptual import PerceptualNetwork, unit_length
-from metrics.networks.weights import load_frozen, read_state
-from metrics.protocol import LpipsVersion
+from metrics.networks.weights import load_frozen
+from metrics.protocol import LpipsVersion, Protocol
 
 _TAPPED = (1, 4, 7, 9, 11)  # the five ReLUs of `features`
 
@@ -19,7 +18,8 @@ _TAPPED = (1, 4, 7, 9, 11)  # the five ReLUs of `features`
 class AlexNet(PerceptualNetwork):
     """See images [M, 3, H, W] in [-1, 1] as LPIPS does; H and W from 31 on."""
 
-    def __init__(self, version: LpipsVersion = "0.1") -> None:
+    def __init__(self, linear: Mapping[str, Tensor], version: LpipsVersion = "0.1") -> None:
+        """`linear` is the state dict of the lpips package's linear layers of that version."""
         super().__init__()
         self.centred = version != "0.0"
         self.features = nn.Sequential(
@@ -39,14 +39,16 @@ class AlexNet(PerceptualNetwork):
         # Not in the trunk's file, so not in the state dict.
         self.register_buffer("shift", torch.tensor([-0.030, -0.088, -0.188])[:, None, None], persistent=False)
         self.register_buffer("scale", torch.tensor([0.458, 0.448, 0.450])[:, None, None], persistent=False)
-        for layer, weight in enumerate(linear_layers(version)):
+        for layer, weight in enumerate(channel_weights(linear)):
             self.register_buffer(f"root{layer}", weight.sqrt()[:, None, None], persistent=False)
 
     @classmethod
-    def from_file(cls, path: Path, version: LpipsVersion = "0.1") -> AlexNet:
-        """Read torchvision's ImageNet file, of which LPIPS uses the convolutions, and freeze the network."""
-        state = {key: value for key, value in read_state(path).items() if not key.startswith("classifier.")}
-        return load_frozen(cls(version), state, path)
+    def from_states(
+        cls, trunk: Mapping[str, Tensor], linear: Mapping[str, Tensor], version: LpipsVersion = "0.1"
+    ) -> AlexNet:
+        """Build the network, frozen, of torchvision's ImageNet weights, of which LPIPS uses the convolutions."""
+        convolutions = {key: value for key, value in trunk.items() if not key.startswith("classifier.")}
+        return load_frozen(cls(linear, version), convolutions)
 
     def stages(self, images: Tensor) -> list[Tensor]:
         """Return the five ReLUs' outputs."""
@@ -67,10 +69,16 @@ class AlexNet(PerceptualNetwork):
         return self.embed(images)
 
 
-def linear_layers(version: LpipsVersion = "0.1") -> list[Tensor]:
-    """Read the channel weights [C] of every layer from the installed lpips package, which need not be imported."""
-    package = importlib.util.find_spec("lpips")
-    if package is None or package.origin is None:
-        raise FileNotFoundError("The package lpips, whose linear layers LPIPS needs, is missing: pip install lpips.")
-    state = read_state(Path(package.origin).parent / "weights" / f"v{version}" / "alex.pth")
-    return [state[f"lin{layer}.model.1.weight"].flatten() for layer in range(len(_TAPPED))]
+def channel_weights(linear: Mapping[str, Tensor]) -> list[Tensor]:
+    """Take the channel weights [C] of every layer out of the state dict of LPIPS's linear layers."""
+    keys = [f"lin{layer}.model.1.weight" for layer in range(len(_TAPPED))]
+    if missing := [key for key in keys if key not in linear]:
+        raise ValueError(f"The state dict does not hold LPIPS's linear layers: missing {missing}.")
+    return [linear[key].flatten() for key in keys]
+
+
+def alexnet(protocol: Protocol) -> FeatureNetwork:
+    """The network with the linear layers of the protocol's version of LPIPS."""
+    version = protocol.lpips.version
+    linear = "lpips_alex" if version == "0.1" else f"lpips_alex_{version}"
+    return FeatureNetwork(("alexnet", linear), AlexNet.from_states, (version,))

@@ -8,11 +8,12 @@ convolution, which moves the features by 3e-7 of the largest and takes 71 ms an 
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from pathlib import Path
+from collections.abc import Mapping
 
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from metrics.networks.base import FeatureNetwork
 from metrics.networks.inception_blocks import (
     Conv,
     Mixed5,
@@ -26,8 +27,8 @@ from metrics.networks.inception_blocks import (
     maximum,
 )
 from metrics.networks.resize import WAYS
-from metrics.networks.weights import load_frozen, read_state
-from metrics.protocol import FidMode
+from metrics.networks.weights import load_frozen
+from metrics.protocol import FidMode, Protocol
 
 
 class Inception(nn.Module, ABC):
@@ -110,8 +111,22 @@ class _Auxiliary(nn.Module):
         self.fc = nn.Linear(768, 1000)
 
 
-def load_inception(path: Path, mode: FidMode) -> Inception:
-    """Read the network that belongs to a mode of FID, freeze it and fold it."""
+def inception(protocol: Protocol) -> FeatureNetwork:
+    """The network of the protocol's mode of FID."""
+    return _in_mode(protocol.fid.mode)
+
+
+def torchvision_inception(protocol: Protocol) -> FeatureNetwork:
+    """The network of the mode "torchvision", whatever the protocol's mode of FID."""
+    return _in_mode("torchvision")
+
+
+def _in_mode(mode: FidMode) -> FeatureNetwork:
+    return FeatureNetwork((WAYS[mode].weights,), load_inception, (mode,))
+
+
+def load_inception(state: Mapping[str, Tensor], mode: FidMode) -> Inception:
+    """Build the network that belongs to a mode of FID, frozen and folded."""
     network: Inception = FIDInception(mode) if WAYS[mode].weights == "inception_fid" else TorchvisionInception(mode)
-    load_frozen(network, read_state(path), path).fold()
+    load_frozen(network, state).fold()
     return network

@@ -61,7 +61,7 @@ def _column(inputs: int, outputs: int, height: int) -> Conv:
 
 
 class Mixed5(nn.Module):
-    """35 x 35: one, five and twice three wide, and pooled."""
+    """A block at 35 x 35: branches of kernels 1, 5 and twice 3, and a pooled one."""
 
     def __init__(self, inputs: int, pooled: int, average: Pool) -> None:
         super().__init__()
@@ -82,7 +82,7 @@ class Mixed5(nn.Module):
 
 
 class Mixed6a(nn.Module):
-    """35 x 35 to 17 x 17."""
+    """The block that goes from 35 x 35 to 17 x 17."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -98,7 +98,7 @@ class Mixed6a(nn.Module):
 
 
 class Mixed6(nn.Module):
-    """17 x 17: one, seven and twice seven wide in rows and columns, and pooled."""
+    """A block at 17 x 17: branches of kernels 1, 7 and twice 7, split into rows and columns, and a pooled one."""
 
     def __init__(self, width: int, average: Pool) -> None:
         super().__init__()
@@ -123,7 +123,7 @@ class Mixed6(nn.Module):
 
 
 class Mixed7a(nn.Module):
-    """17 x 17 to 8 x 8."""
+    """The block that goes from 17 x 17 to 8 x 8."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -142,7 +142,7 @@ class Mixed7a(nn.Module):
 
 
 class Mixed7(nn.Module):
-    """8 x 8: one and three wide in rows beside columns, and pooled."""
+    """A block at 8 x 8: branches of kernels 1 and 3, rows beside columns, and a pooled one."""
 
     def __init__(self, inputs: int, pool: Pool) -> None:
         super().__init__()

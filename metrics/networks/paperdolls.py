@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from pathlib import Path
+from collections.abc import Mapping, Sequence
 
 import torch
 from torch import Tensor, nn
 
+from metrics.networks.base import FeatureNetwork
 from metrics.networks.perceptual import PerceptualNetwork, unit_length
-from metrics.networks.weights import load_frozen, read_state
+from metrics.networks.weights import load_frozen
+from metrics.protocol import Protocol
 
 
 class PaperdollsFeatures(PerceptualNetwork):
@@ -26,9 +27,9 @@ class PaperdollsFeatures(PerceptualNetwork):
         self.fid_scale: Tensor
 
     @classmethod
-    def from_file(cls, path: Path) -> PaperdollsFeatures:
-        """Read the shipped safetensors file and freeze the network."""
-        return load_frozen(cls(), read_state(path), path)
+    def from_state(cls, state: Mapping[str, Tensor]) -> PaperdollsFeatures:
+        """Build the network of the shipped weights, frozen."""
+        return load_frozen(cls(), state)
 
     def stages(self, images: Tensor) -> list[Tensor]:
         """Return the output of every stage, [M, C, H / 2^k, W / 2^k] for stage k = 0, 1, 2, 3."""
@@ -54,6 +55,11 @@ class PaperdollsFeatures(PerceptualNetwork):
     def forward(self, images: Tensor) -> Tensor:
         """Return what FID-pd compares, as Inception does for FID."""
         return self.fid_of(self.stages(images))
+
+
+def paperdolls(protocol: Protocol) -> FeatureNetwork:
+    """The same network for every protocol."""
+    return FeatureNetwork(("paperdolls_features",), PaperdollsFeatures.from_state)
 
 
 def _pool(stages: Sequence[Tensor]) -> Tensor:

@@ -17,7 +17,7 @@ def unit_length(features: Tensor) -> Tensor:
 
 
 class PerceptualNetwork(nn.Module, ABC):
-    """Give images the features whose squared differences are their LPIPS distance.
+    """A network that turns images into vectors whose squared distance is the LPIPS distance.
 
     The network runs in `stages`; what is made of their outputs is apart, so that metrics can share one run.
     """

@@ -76,7 +76,7 @@ def _imagenet(images: Tensor) -> Tensor:
 
 @dataclass(frozen=True)
 class Way:
-    """One way to Inception."""
+    """One way to prepare images for Inception, and the weights that see them."""
 
     weights: str  # name of the weight file, which settles the network's structure as well
     prepare: Callable[[Tensor], Tensor]  # images [M, 3, H, W] in [-1, 1] -> input of the network [M, 3, 299, 299]

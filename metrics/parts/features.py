@@ -4,20 +4,20 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any, cast
+from typing import Any
 
 import torch
 from torch import Tensor
 
 from metrics.base import Extractor, Metric, Samples, Setting, View
+from metrics.networks.inception import inception
 from metrics.networks.paperdolls import PaperdollsFeatures
-from metrics.networks.resize import WAYS
 from metrics.protocol import Protocol
 
 
 @dataclass(frozen=True)
 class Features:
-    """How to come by the features of images."""
+    """A feature network, and what makes features of its outputs."""
 
     network: Extractor  # other metrics may share its run
     head: Callable[[Any], Tensor]  # makes features [M, D] of what the network gives
@@ -28,16 +28,16 @@ class Features:
 
 
 def features_of(setting: Setting, network: str) -> Features:
-    """Take the features that FID compares from "inception" or "paperdolls"."""
-    if network == "inception":
-        return Features(setting.extractor(network), lambda features: features)
-    paperdolls = cast(PaperdollsFeatures, setting.extractor(network))
-    return Features(paperdolls.stages, paperdolls.fid_of)
+    """Take the features that FID compares from a feature network."""
+    extractor = setting.extractor(network)
+    if isinstance(extractor, PaperdollsFeatures):
+        return Features(extractor.stages, extractor.fid_of)  # LPIPS-pd shares the run of its stages
+    return Features(extractor, lambda features: features)
 
 
 def inception_weights(protocol: Protocol) -> tuple[str, ...]:
     """Name the weight file of FID's mode."""
-    return (WAYS[protocol.fid.mode].weights,)
+    return inception(protocol).weights
 
 
 class KeptFeatures(Metric):

@@ -172,14 +172,12 @@ def _tiny(width: int, encoder: Sequence[int], fusion: tuple[int, ...], hidden: i
 
 def _spec(
     name: str,
-    title: str,
     build: Callable[[BaselineConfig], ClassMapMethod],
     config: BaselineConfig,
     tiny: BaselineConfig,
 ) -> MethodSpec[BaselineConfig]:
     return MethodSpec(
         name=name,
-        title=title,
         paper="Zhu et al., CVPR 2020, where it is a baseline of GroupDNet",
         scope="class",
         build=build,
@@ -196,28 +194,24 @@ _RECIPES: Mapping[str, Recipe] = {"deepfashion": Recipe(epochs=60, decay_epochs=
 
 MULNET = _spec(
     "mulnet",
-    "MulNet",
     mulnet,
     BaselineConfig(paper_stages(25, more=True), _encoder(32), fusion=(192, 192), hidden=16),
     _tiny(2, (8, 16, 16), (16, 16), 4),
 )
 GROUPNET = _spec(
     "groupnet",
-    "GroupNet",
     groupnet,
     BaselineConfig(paper_stages(192, more=True), _encoder(256), fusion=(32,)),
     _tiny(16, (64, 128, 128), (16,), 32),
 )
 GROUPENC = _spec(
     "groupenc",
-    "Group Enc",
     groupenc,
     BaselineConfig(paper_stages(64, more=True), _encoder(256)),
     _tiny(16, (64, 128, 128), (), 32),
 )
 GROUPDEC = _spec(
     "groupdec",
-    "Group Dec",
     groupdec,
     BaselineConfig(paper_stages(192, more=True), _encoder(128), fusion=(128,)),
     _tiny(16, (16, 32, 32), (16,), 32),

@@ -198,7 +198,6 @@ _Spec = MethodSpec[GroupDNetConfig]
 
 GROUPDNET = MethodSpec(
     name="groupdnet",
-    title="GroupDNet",
     paper="Zhu et al., Semantically Multi-modal Image Synthesis, CVPR 2020",
     scope="class",
     build=GroupDNet,
@@ -222,12 +221,11 @@ GROUPDNET = MethodSpec(
 )
 
 
-def _ablation(name: str, title: str, change: Callable[[GroupDNetConfig], GroupDNetConfig], note: str) -> _Spec:
+def _ablation(name: str, change: Callable[[GroupDNetConfig], GroupDNetConfig], note: str) -> _Spec:
     """Change the network of DeepFashion, which the paper's Table 3 is about."""
     return replace(
         GROUPDNET,
         name=name,
-        title=title,
         configs={"deepfashion": change(_DEEPFASHION)},
         tiny=change(GROUPDNET.tiny),
         recipes={"deepfashion": _FASHION_RECIPE},
@@ -238,31 +236,26 @@ def _ablation(name: str, title: str, change: Callable[[GroupDNetConfig], GroupDN
 
 GROUPDNET_NO_MAP = _ablation(
     "groupdnet-no-map",
-    "GroupDNet w/o map",
     lambda config: replace(config, latent_map=False),
     "Re-constructed: nothing was released. A linear layer per class makes the first grid, as the paper's # Para asks.",
 )
 GROUPDNET_NO_SPLIT = _ablation(
     "groupdnet-no-split",
-    "GroupDNet w/o split",
     lambda config: replace(config, split=False),
     "Re-constructed: nothing was released. Every class's part of the encoder reads the whole photo.",
 )
 GROUPDNET_GROUPNORM = _ablation(
     "groupdnet-groupnorm",
-    "GroupDNet → GroupNorm",
     lambda config: replace(config, norm_kind="group"),
     "Re-constructed: nothing was released. The group norms have no weights of their own, as the paper's # Para asks.",
 )
 GROUPDNET_NO_SYNCBN = _ablation(
     "groupdnet-no-syncbn",
-    "GroupDNet w/o SyncBN",
     lambda config: replace(config, norm_kind="local_batch"),
     "Trained with batch norm over 4 images, the share of one GPU.",
 )
 _NO_SPECNORM = _ablation(
     "groupdnet-no-specnorm",
-    "GroupDNet w/o SpecNorm",
     lambda config: replace(config, spectral=False),
     "Re-constructed: nothing was released. Has as many parameters as GroupDNet; the paper prints 0.1 M less.",
 )

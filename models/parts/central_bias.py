@@ -8,7 +8,7 @@ from torch.nn import functional as F
 
 
 class CentralBias(nn.Module):
-    """Instance norm that shifts every channel by what the condition says, at most by 1 (CBIN)."""
+    """Instance norm (CBIN) that shifts every channel by a number from -1 to 1, which it reads from the condition."""
 
     def __init__(self, channels: int, condition: int) -> None:
         super().__init__()
@@ -20,7 +20,7 @@ class CentralBias(nn.Module):
 
 
 class BiasedResidual(nn.Module):
-    """Two convolutions with such norms beside what came in."""
+    """A residual block: two convolutions, each with a CentralBias norm, added to their input."""
 
     def __init__(self, channels: int, condition: int, dropout: float) -> None:
         super().__init__()
@@ -36,7 +36,7 @@ class BiasedResidual(nn.Module):
 
 
 class BiasedDoubling(nn.Module):
-    """Double the grid, and halve the channels."""
+    """A transposed convolution that doubles the grid and halves the channels, with a CentralBias norm."""
 
     def __init__(self, channels: int, condition: int) -> None:
         super().__init__()

@@ -31,7 +31,7 @@ def colour_planes(labels: Tensor, palette: Sequence[Colour]) -> Tensor:
 
 
 def stretched(pictures: Tensor, height: int, width: int) -> Tensor:
-    """Resize pictures [N, 3, H, W] in [-1, 1] as Pillow's bicubic filter does, whatever this does to their shape."""
+    """Resize pictures [N, 3, H, W] in [-1, 1] as Pillow's bicubic filter does; proportions are not kept."""
     if pictures.shape[2:] == (height, width):
         return pictures
     resized = F.interpolate(pictures.float(), (height, width), mode="bicubic", antialias=True, align_corners=False)

@@ -92,7 +92,7 @@ class ConvBlock(nn.Module):
 
 
 class Residual(nn.Module):
-    """Two convolutions beside what came in."""
+    """Two convolutions added to their input."""
 
     def __init__(self, channels: int, norm: Callable[[int], nn.Module]) -> None:
         super().__init__()
@@ -153,7 +153,7 @@ def _decoder(config: MunitConfig) -> nn.ModuleList:
 
 
 class _Part(nn.Module):
-    """Layers under the name that the authors' keys have for them."""
+    """Layers under the authors' key `model`."""
 
     def __init__(self, model: nn.Module) -> None:
         super().__init__()
@@ -161,7 +161,7 @@ class _Part(nn.Module):
 
 
 class _Linear(nn.Module):
-    """As above, for linear layers."""
+    """A linear layer under the authors' key `fc`."""
 
     def __init__(self, inputs: int, outputs: int) -> None:
         super().__init__()
@@ -174,7 +174,7 @@ class _Linear(nn.Module):
 
 
 class DomainNetwork(nn.Module):
-    """The generator of one domain."""
+    """The generator of one domain: its content encoder, style encoder and decoder."""
 
     def __init__(self, config: MunitConfig) -> None:
         super().__init__()

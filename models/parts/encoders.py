@@ -1,4 +1,4 @@
-"""Pieces of the style encoders."""
+"""What style encoders are built of: strided convolutions, and the step from noise to a photo's posterior."""
 
 from __future__ import annotations
 

@@ -26,7 +26,7 @@ class LocalBatchNorm2d(nn.BatchNorm2d):
 
 
 def free_norm(kind: FreeNorm, channels: int, groups: int = 1) -> nn.Module:
-    """Build one; `groups` are those of group norm."""
+    """Build a norm without weights of its own; only group norm has `groups`."""
     if kind == "group":
         return nn.GroupNorm(groups, channels, affine=False)
     if kind == "instance":

@@ -16,7 +16,7 @@ from models.parts.spatial import Planes
 
 @dataclass(frozen=True)
 class ImageEncoder:
-    """Sizes of the encoder."""
+    """Sizes of a SpadeEncoder."""
 
     size: int = 256  # photos are resized to a square of this side first
     widths: tuple[int, ...] = (64, 128, 256, 512, 512, 512)
@@ -54,7 +54,7 @@ def first_layer(channels: int, grid: tuple[int, int], *, planes: int, z_size: in
 
 
 def first_features(layer: nn.Module, grid: tuple[int, int], planes: Planes, z: Tensor | None) -> Tensor:
-    """Make the first grid [M, C, h, w] with it."""
+    """Make the first grid [M, C, h, w] with that layer, of z or of the label planes."""
     first: Tensor = layer(planes.at(*grid)) if z is None else layer(z).unflatten(1, (-1, *grid))
     return first
 

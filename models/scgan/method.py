@@ -100,7 +100,6 @@ _GUESSED = "For Cityscapes neither sizes nor weights were released: the network 
 
 SCGAN = MethodSpec(
     name="scgan",
-    title="SC-GAN",
     paper="Wang et al., Image Synthesis via Semantic Composition, ICCV 2021",
     scope="none",
     build=Scgan,
@@ -119,7 +118,6 @@ SCGAN = MethodSpec(
 
 def _variant(
     name: str,
-    title: str,
     config: Mapping[str, Any] = MappingProxyType({}),
     recipe: Mapping[str, Any] = MappingProxyType({}),
     *,
@@ -130,7 +128,6 @@ def _variant(
     return replace(
         SCGAN,
         name=name,
-        title=title,
         configs={"cityscapes": replace(_CITYSCAPES, **config)},
         tiny=replace(_TINY, **config),
         recipes={"cityscapes": replace(_RECIPES["cityscapes"], **recipe)},
@@ -144,27 +141,24 @@ def _variant(
 # Table 3. The text has 66.2 M parameters for SCC and 67.3 M for Conv + BN, of networks that are not described further.
 _REBUILT = "Re-constructed: nothing was released."
 _CONCAT = f"{_REBUILT} Three convolutions read features and vectors side by side and are added up without blending."
-SCGAN_CONV_BN = _variant("scgan-conv-bn", "SC-GAN, Conv+BN", {"conv": "concat", "norm": "batch"}, note=_CONCAT)
-SCGAN_CONV_SCN = _variant("scgan-conv-scn", "SC-GAN, Conv+SCN", {"conv": "concat"}, note=_CONCAT)
-SCGAN_SCC_BN = _variant("scgan-scc-bn", "SC-GAN, SCC+BN", {"norm": "batch"})
+SCGAN_CONV_BN = _variant("scgan-conv-bn", {"conv": "concat", "norm": "batch"}, note=_CONCAT)
+SCGAN_CONV_SCN = _variant("scgan-conv-scn", {"conv": "concat"}, note=_CONCAT)
+SCGAN_SCC_BN = _variant("scgan-scc-bn", {"norm": "batch"})
 # Table 4. What nothing would train is left out.
-SCGAN_NO_VECTOR_LOSS = _variant("scgan-no-vector-loss", "SC-GAN w/o L_s", {"draws_vectors": False})
-SCGAN_VECTOR_LOSS_L2 = _variant("scgan-vector-loss-l2", "SC-GAN w/ L_s (l2)", recipe={"vector_loss": "l2"})
+SCGAN_NO_VECTOR_LOSS = _variant("scgan-no-vector-loss", {"draws_vectors": False})
+SCGAN_VECTOR_LOSS_L2 = _variant("scgan-vector-loss-l2", recipe={"vector_loss": "l2"})
 SCGAN_VECTOR_LOSS_VGG = _variant(
     "scgan-vector-loss-vgg",
-    "SC-GAN w/ L_s (vgg)",
     recipe={"vector_loss": "vgg"},
     tiny_recipe={},  # the built-in data have L1 in its place
 )
 # Table 5.
-SCGAN_N8, SCGAN_N4, SCGAN_N2, SCGAN_N1 = (
-    _variant(f"scgan-n{count}", f"SC-GAN, n = {count}", {"candidates": count}) for count in (8, 4, 2, 1)
-)
+SCGAN_N8, SCGAN_N4, SCGAN_N2, SCGAN_N1 = (_variant(f"scgan-n{count}", {"candidates": count}) for count in (8, 4, 2, 1))
 # Table 6.
-SCGAN_SIGMOID = _variant("scgan-sigmoid", "SC-GAN, sigmoid", {"nonlinearity": "sigmoid"})
-SCGAN_TANH = _variant("scgan-tanh", "SC-GAN, tanh", {"nonlinearity": "tanh"}, note=_REBUILT)
-SCGAN_RELU = _variant("scgan-relu", "SC-GAN, ReLU", {"nonlinearity": "relu"}, note=_REBUILT)
-SCGAN_NO_NONLINEARITY = _variant("scgan-no-nonlinearity", "SC-GAN w/o nonlinearity", {"nonlinearity": "none"})
+SCGAN_SIGMOID = _variant("scgan-sigmoid", {"nonlinearity": "sigmoid"})
+SCGAN_TANH = _variant("scgan-tanh", {"nonlinearity": "tanh"}, note=_REBUILT)
+SCGAN_RELU = _variant("scgan-relu", {"nonlinearity": "relu"}, note=_REBUILT)
+SCGAN_NO_NONLINEARITY = _variant("scgan-no-nonlinearity", {"nonlinearity": "none"})
 _TINY_OASIS_RECIPE = ScganOasisRecipe(
     8, 15, 15, 1e-3, 1e-3, init_gain=1.0, flip=False, epoch_images=800, perceptual=0.0, average=0.99, unknown=None
 )
@@ -172,7 +166,6 @@ _TINY_OASIS_RECIPE = ScganOasisRecipe(
 SCGAN_OASIS = replace(
     SCGAN,
     name="scgan-oasis",
-    title="SC-GAN w/ OASIS's discriminator",
     configs={name: _CONFIGS[name] for name in ("cityscapes", "ade20k")},
     recipes={"cityscapes": ScganOasisRecipe(average=0.999, label_mix=5.0), "ade20k": ScganOasisRecipe()},
     tiny_recipe=replace(_TINY_OASIS_RECIPE, discriminator_width=16, discriminator_depth=4),

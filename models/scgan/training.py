@@ -9,10 +9,10 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from models.base import Layout, Method
-from models.training.losses import PerceptualLoss
 from models.training.oasis import OasisObjective, OasisRecipe
 from models.training.oasis_discriminator import unknown_first
 from models.training.recipe import Objective, Recipe
+from models.training.vgg19 import PerceptualLoss
 
 VectorLoss = Literal["l1", "l2", "vgg"]
 

@@ -93,7 +93,6 @@ class ScganUnpairedObjective(ScganObjective):
 
 SCGAN_UNPAIRED = MethodSpec(
     name="scgan-unpaired",
-    title="SC-GAN, unpaired (re-constructed)",
     paper="Wang et al., Image Synthesis via Semantic Composition, ICCV 2021",
     scope="image",
     build=ScganUnpaired,

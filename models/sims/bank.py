@@ -79,12 +79,12 @@ class Bank:
         )
 
     def tensors(self) -> dict[str, Tensor]:
-        """Give everything by name, for a file."""
+        """All arrays by name, as a file holds them."""
         return {field.name: torch.from_numpy(getattr(self, field.name)) for field in fields(self)}
 
     @classmethod
     def of_tensors(cls, tensors: Mapping[str, Tensor]) -> Bank:
-        """Make the bank that gave these, if they fit each other."""
+        """Make a bank of what `tensors` gave; refuse arrays that do not fit each other."""
         wanted = [field.name for field in fields(cls)]
         if set(tensors) != set(wanted):
             raise ValueError(f"It holds {', '.join(sorted(tensors)) or 'nothing'}, expected {', '.join(wanted)}.")

@@ -28,8 +28,9 @@ from models.sims.canvas import Canvas, InFront, compose
 from models.sims.networks import DECODER, ENCODER, OrderingNetwork, SynthesisNetwork
 from models.sims.segments import Labels, Scene, Segment
 from models.sims.training_pictures import damaged
+from models.training.game import Game
 from models.training.levels import AveragedVgg19, PooledPixels
-from models.training.recipe import Game, Schedule
+from models.training.schedule import Schedule
 
 
 @dataclass(frozen=True)
@@ -52,7 +53,7 @@ class SimsConfig:
 
 
 class Order:
-    """What the ordering network says of the segments of one layout."""
+    """The ordering network's answers for the segments of one layout."""
 
     def __init__(self, network: OrderingNetwork, labels: Labels, palette: Sequence[Colour], void: int) -> None:
         self.network, self.labels, self.void = network, labels, void
@@ -185,7 +186,7 @@ class SimsObjective(Game):
         self.discriminator = nn.Identity()
 
     def generator_losses(self, images: Tensor, layout: Layout, noise: Tensor) -> dict[str, Tensor]:
-        """The two terms."""
+        """Distance to the photo over all levels, and cross entropy of the labels."""
         method = self.method
         photos = ((images + 1) / 2).movedim(1, -1).cpu().numpy()  # [N, H, W, 3]
         canvases = [
@@ -205,7 +206,7 @@ class SimsObjective(Game):
         }
 
     def discriminator_losses(self, images: Tensor, layout: Layout, noise: Tensor) -> dict[str, Tensor]:
-        """None."""
+        """No terms: there is no discriminator."""
         return {}
 
 
@@ -230,7 +231,6 @@ _TINY = SimsConfig(
 
 SIMS: MethodSpec[Any] = MethodSpec(
     name="sims",
-    title="SIMS",
     paper="Qi et al., Semi-parametric Image Synthesis, CVPR 2018",
     scope="none",
     build=Sims,
@@ -255,7 +255,6 @@ SIMS: MethodSpec[Any] = MethodSpec(
 SIMS_ORDERED = replace(
     SIMS,
     name="sims-ordered",
-    title="SIMS (ordered)",
     configs={"cityscapes": replace(_CITYSCAPES, palette=COLOURS)},
     tiny=replace(_TINY, palette=spread_colours(9)),
     recipes={},

@@ -8,7 +8,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from models.parts.whole_norm import NormedConv, doubled
+from models.parts.normed_conv import NormedConv, doubled
 
 ENCODER = ((64, 2), (128, 2), (256, 3), (512, 3), (512, 3), (512, 3))  # channels and convolutions of every level
 DECODER = (512, 512, 512, 512, 512, 256, 256)  # channels from the coarsest grid to the full one

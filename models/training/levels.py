@@ -1,6 +1,6 @@
-"""What CRN and SIMS compare a drawn image with its photo by: the pixels, and features at five coarser levels.
+"""Levels of an image, by which CRN and SIMS compare a drawing with its photo: pixels, and five coarser features.
 
-All levels are in grey levels of the image (0..255), the unit that the authors' weights of the levels are for.
+All are in the unit that the authors' weights of the levels are for, grey levels from 0 to 255.
 """
 
 from __future__ import annotations
@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from models.training.losses import Vgg19
+from models.training.vgg19 import Vgg19
 
 _GREY_LEVELS = 127.5  # per unit of an image in [-1, 1]
 _MEAN, _DEVIATION = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)  # of ImageNet, for torchvision's VGG19
@@ -37,7 +37,7 @@ class AveragedVgg19(Vgg19):
 
 
 class PooledPixels(nn.Module):
-    """The same levels without a network: pixels and their averages over squares of 2, 4, 8 and 16."""
+    """Levels without a network: pixels, and their averages over squares of 2, 4, 8 and 16."""
 
     weights = (1.0, 1.0, 1.0, 1.0, 1.0)
 

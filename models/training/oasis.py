@@ -11,7 +11,7 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from models.base import Layout, Method
-from models.training.losses import PerceptualLoss
+from models.training.game import Game
 from models.training.oasis_discriminator import (
     OasisDiscriminator,
     counted,
@@ -19,7 +19,8 @@ from models.training.oasis_discriminator import (
     segmented_as_fake,
     segmented_as_real,
 )
-from models.training.recipe import Game, Schedule
+from models.training.schedule import Schedule
+from models.training.vgg19 import PerceptualLoss
 
 
 @dataclass(frozen=True)
@@ -40,7 +41,7 @@ class OasisRecipe(Schedule):
 
 
 class OasisObjective(Game):
-    """Fakes shall be segmented as what they are drawn from, and photos be told from them pixel by pixel."""
+    """The losses of OASIS: fakes shall be segmented as their labels, and told from photos pixel by pixel."""
 
     method: Any
     perceptual: PerceptualLoss | None

@@ -91,7 +91,7 @@ def counted(channels: Tensor, planes: int) -> Tensor:
 
 
 def balance(pixels: Tensor) -> Tensor:
-    """Weigh each channel by its rarity among a batch's pixels, of which it has so many (paper, section 3.2): [planes].
+    """Weights of the channels by rarity, given the `pixels` of each in a batch (paper, section 3.2): [planes].
 
     Known channels that are present share all pixels alike; the unknown one, channel 0, weighs nothing.
     """

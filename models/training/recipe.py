@@ -1,68 +1,21 @@
-"""How the adversarial methods are trained: the numbers of a recipe, and the losses they stand for."""
+"""SPADE's recipe, which most methods follow, with the losses that it weighs; its choices also give pix2pixHD's."""
 
 from __future__ import annotations
 
-from abc import ABC, abstractmethod
-from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, Literal
 
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 from torch.nn import functional as F
 
 from models.base import Layout, Method
-from models.training.discriminators import MultiscaleDiscriminator, PlainDiscriminator
-from models.training.fpse import FpseDiscriminator
-from models.training.initial_weights import Gain
-from models.training.losses import (
-    Judgement,
-    PerceptualLoss,
-    Vgg19,
-    feature_matching,
-    hinge_discriminator,
-    hinge_generator,
-    least_squares,
-)
-
-Player = Literal["G", "D"]
-
-
-@dataclass(frozen=True)
-class Schedule(ABC):
-    """What every recipe says, whatever the losses: how long, how fast, and from which weights."""
-
-    batch: int = 32
-    epochs: int = 100  # at the full rate
-    decay_epochs: int = 100  # then linearly towards zero
-    lr_generator: float = 1e-4  # generator and encoder share one Adam
-    lr_discriminator: float = 4e-4
-    betas: tuple[float, float] = (0.0, 0.9)
-    weight_decay: float = 0.0  # of both players' Adam
-    init_gain: Gain = 0.02
-    crop: bool = True  # cut training items out of their larger form, where the data set has one
-    flip: bool = True  # mirror half of the training items
-    epoch_images: int | None = None  # images that count as an epoch; None = the whole training split
-    average: float | None = None  # decay of a running mean of all weights, which is what counts in the end
-    perceptual: float = 0.0  # weight of the VGG19 loss
-    perceptual_layers: tuple[float, ...] = (1 / 32, 1 / 16, 1 / 8, 1 / 4, 1.0)
-
-    @abstractmethod
-    def objective(self, method: Any, num_planes: int) -> Game:  # noqa: ANN401 - the recipe's own kind of method
-        """Build the losses for a method whose discriminator sees `num_planes` planes of the layout."""
-
-    def perceptual_network(self) -> Vgg19:
-        """Build the network of the VGG19 loss, without its weights."""
-        return PerceptualLoss(self.perceptual_layers)
-
-    def learning_rate_factor(self, epoch: int) -> float:
-        """Fraction of the initial rate in this epoch, counted from 1; the first decaying epoch still runs in full."""
-        decayed = max(0, epoch - 1 - self.epochs)
-        return 1.0 - decayed / self.decay_epochs if self.decay_epochs else 1.0
-
-    def rate_at(self, step: int, steps_per_epoch: int) -> float:
-        """Fraction of the initial rate in this step, counted from 0."""
-        return self.learning_rate_factor(1 + step // steps_per_epoch)
+from models.training.fpse_discriminator import FpseDiscriminator
+from models.training.game import Game
+from models.training.losses import Judgement, feature_matching, hinge_discriminator, hinge_generator, least_squares
+from models.training.multiscale_discriminator import MultiscaleDiscriminator, PlainDiscriminator
+from models.training.schedule import Schedule
+from models.training.vgg19 import PerceptualLoss
 
 
 @dataclass(frozen=True)
@@ -107,42 +60,8 @@ TINY_RECIPE = Recipe(
 )
 
 
-class Game(nn.Module, ABC):
-    """Two players' losses for one method; holds the discriminator and, if there is one, the perceptual network.
-
-    In a step of training each player in turn is asked for its terms, whose sum it then descends.
-    """
-
-    order: tuple[Player, ...] = ("G", "D")
-    discriminator: nn.Module
-
-    def __init__(self, method: Method[Any], perceptual: Vgg19 | None = None) -> None:
-        super().__init__()
-        self.method = method
-        self.perceptual = perceptual
-        self.fake: Tensor | None = None  # the generator step's images, for the log and for the D step
-        self.parts = 1  # that a batch comes in, over all processes
-        self.shared = torch.default_generator  # of what is drawn once for all parts of a batch
-
-    def prepare(self, layout: Layout, total: Callable[[Tensor], Tensor]) -> None:
-        """Look at all of a batch that this process has, before its parts; `total` adds up over processes."""
-
-    def losses(self, player: Player, images: Tensor, layout: Layout, noise: Any) -> dict[str, Tensor]:  # noqa: ANN401
-        """Weighted terms of one player; `noise` is the method's style of the prior, drawn for this player's step."""
-        terms = self.generator_losses if player == "G" else self.discriminator_losses
-        return terms(images, layout, noise)
-
-    @abstractmethod
-    def generator_losses(self, images: Tensor, layout: Layout, noise: Any) -> dict[str, Tensor]:  # noqa: ANN401
-        """Weighted terms for generator and encoder; names are those of the authors' logs."""
-
-    @abstractmethod
-    def discriminator_losses(self, images: Tensor, layout: Layout, noise: Any) -> dict[str, Tensor]:  # noqa: ANN401
-        """Terms for the discriminator."""
-
-
 class Objective(Game):
-    """The game of SPADE's family and of pix2pixHD."""
+    """The losses of SPADE's family and of pix2pixHD: adversarial, feature matching, and likeness to the photo."""
 
     discriminator: MultiscaleDiscriminator | FpseDiscriminator
     perceptual: PerceptualLoss | None
@@ -162,7 +81,7 @@ class Objective(Game):
         return self.method.synthesize(layout, style), divergence
 
     def resembled(self, images: Tensor, layout: Layout) -> Tensor:
-        """Choose the photos that drawings shall resemble."""
+        """The photos that drawings are compared with."""
         return images
 
     def generator_losses(self, images: Tensor, layout: Layout, noise: Any) -> dict[str, Tensor]:  # noqa: ANN401

@@ -10,8 +10,10 @@ from typing import Any
 import torch
 from torch import nn
 
+from bench.common.places import SHIPPED_WEIGHTS
 from bench.parity.fill import fill_network
-from bench.weights.known import SHIPPED
+from bench.weights.known import default_root, find
+from bench.weights.tensors import read_weights
 from metrics.networks.alexnet import AlexNet
 from metrics.networks.inception import FIDInception
 from segmenters.unet import PaperdollsSegmenter
@@ -37,7 +39,7 @@ class Clock:
 
 def alexnet() -> AlexNet:
     """LPIPS's network with weights made from names."""
-    network = AlexNet()
+    network = AlexNet(read_weights(find("lpips_alex", default_root())))
     fill_network(network, "alexnet:", 1.0, [])
     return network.eval().requires_grad_(False)
 
@@ -58,7 +60,7 @@ def folded_inception() -> FIDInception:
 
 def segmenter() -> PaperdollsSegmenter:
     """A segmenter so small that the rest of its script shows."""
-    return PaperdollsSegmenter.from_files([SHIPPED / "paperdolls" / "segmenter.safetensors"])
+    return PaperdollsSegmenter.from_states([read_weights(SHIPPED_WEIGHTS / "paperdolls" / "segmenter.safetensors")])
 
 
 def pytorch_fid_network() -> nn.Module:

@@ -265,7 +265,15 @@ def suites_way(job: Job) -> Side:
         setting.photos = photos = Moments.of(features).gaussian()
         clock.time("factor of the reference, once", lambda photos=photos: photos.factor)
         metrics = {spec.name: spec.build(setting) for spec in (FID, LPIPS, SEGMENTATION)}
-        job_pass = Pass(gallery, dataset, job.images, metrics, SEED, BATCH, clock.device)
+        job_pass = Pass(
+            method=gallery,
+            dataset=dataset,
+            num_layouts=job.images,
+            metrics=metrics,
+            seed=SEED,
+            batch_size=BATCH,
+            device=clock.device,
+        )
         clock.time(part, lambda job_pass=job_pass: list(job_pass.run([range(job.images)], lambda _: None)))
         values |= {"miou": metrics["segmentation"].compute()["miou"], "lpips": metrics["lpips"].compute()["lpips"]}
         sums = metrics["fid"].state()

@@ -178,7 +178,15 @@ class Turns:
         specs = (FID, LPIPS, SEGMENTATION) if self.work.runs > 1 else (FID, SEGMENTATION)
         metrics = {spec.name: spec.build(self.setting) for spec in specs}
         work = self.work
-        over = Pass(self.method, self.items, work.maps, metrics, SEED, work.batch, work.device)
+        over = Pass(
+            method=self.method,
+            dataset=self.items,
+            num_layouts=work.maps,
+            metrics=metrics,
+            seed=SEED,
+            batch_size=work.batch,
+            device=work.device,
+        )
         self.sync()
         start = time.perf_counter()
         list(over.run([range(work.maps)], lambda _: None))

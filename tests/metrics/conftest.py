@@ -5,6 +5,8 @@ import pytest
 import torch
 from named_fill import filled_state
 
+from bench.weights.known import default_root, find
+from bench.weights.tensors import read_weights
 from metrics.base import Reading
 from metrics.networks.alexnet import AlexNet
 from metrics.networks.paperdolls import PaperdollsFeatures
@@ -21,8 +23,19 @@ def goldens():
 
 
 @pytest.fixture(scope="session")
-def alexnet():
-    network = AlexNet().eval().requires_grad_(False)
+def linear():
+    """The state dict of LPIPS's linear layers by version, from the installed package."""
+
+    def read(version="0.1"):
+        name = "lpips_alex" if version == "0.1" else f"lpips_alex_{version}"
+        return read_weights(find(name, default_root()))
+
+    return read
+
+
+@pytest.fixture(scope="session")
+def alexnet(linear):
+    network = AlexNet(linear()).eval().requires_grad_(False)
     network.load_state_dict(filled_state(network, "alexnet:"))
     return network
 

@@ -7,7 +7,7 @@ from drawn_samples import draw_samples
 from named_fill import named_fill
 
 from metrics.lpips_diversity import LPIPS, LPIPS_PD, LPIPS_PHOTO
-from metrics.networks.alexnet import AlexNet, linear_layers
+from metrics.networks.alexnet import AlexNet, channel_weights
 from metrics.networks.perceptual import distance_map, squared_distance
 from metrics.parts.pairs import choose_pairs
 from metrics.protocol import derive
@@ -40,25 +40,24 @@ def test_distance_map_is_the_golden_one(pairs, alexnet, index):
     np.testing.assert_allclose(spatial[::4, ::4], pairs[f"spatial{index}"], atol=1e-5)
 
 
-def test_a_photo_file_with_a_classifier_loads(tmp_path, goldens, alexnet):
+def test_a_photo_file_with_a_classifier_loads(goldens, alexnet, linear):
     shapes = json.loads((goldens / "lpips_alex_pairs.json").read_text())["state_dict"]
     state = {key: named_fill(key, shape, "alexnet:") for key, shape in shapes.items()}
-    torch.save({**state, "classifier.1.weight": torch.zeros(2)}, tmp_path / "alexnet.pth")
-    loaded = AlexNet.from_file(tmp_path / "alexnet.pth")
+    loaded = AlexNet.from_states({**state, "classifier.1.weight": torch.zeros(2)}, linear())
     x = torch.linspace(-1, 1, 3 * 64 * 64).view(1, 3, 64, 64)
     assert torch.equal(loaded.embed(x), alexnet.embed(x))
 
 
-def test_linear_layers_are_those_of_version_0_1(goldens):
+def test_linear_layers_are_those_of_version_0_1(goldens, linear):
     prints = json.loads((goldens / "lpips_alex_pairs.json").read_text())["lin_fingerprint"]
-    for weight, expected in zip(linear_layers(), prints.values(), strict=True):
+    for weight, expected in zip(channel_weights(linear()), prints.values(), strict=True):
         assert float(weight.double().sum()) == pytest.approx(expected["sum"], rel=1e-6)
         assert weight.min() >= 0
 
 
 @pytest.mark.filterwarnings("ignore:The parameter 'pretrained':UserWarning", "ignore:Arguments other than a weight")
 @pytest.mark.parametrize("version", ["0.1", "0.0"])
-def test_the_lpips_package_gives_the_same_numbers(alexnet, version):
+def test_the_lpips_package_gives_the_same_numbers(alexnet, linear, version):
     lpips = pytest.importorskip("lpips")
     package = lpips.LPIPS(net="alex", version=version, pnet_rand=True, verbose=False)  # its linear layers, no trunk
     trunk = {}
@@ -67,7 +66,7 @@ def test_the_lpips_package_gives_the_same_numbers(alexnet, version):
         trunk[f"net.slice{_slice(int(layer))}.{layer}.{kind}"] = value
     assert not package.load_state_dict(trunk, strict=False).unexpected_keys
     a, b = draw_samples(2, 1).fake[:, :1, :, :64, :64].flatten(0, 1).split(1)
-    ours = AlexNet(version).eval().requires_grad_(False)
+    ours = AlexNet(linear(version), version).eval().requires_grad_(False)
     ours.load_state_dict(alexnet.state_dict())
     assert distance(ours, a, b) == pytest.approx(package(a, b).item(), abs=1e-6)
     package.spatial = True

@@ -1,4 +1,4 @@
-"""The worked example of metrics/PROTOCOLS.md is what the suite prints, and its arithmetic holds."""
+"""The worked example of docs/protocols.md is what the suite prints, and its arithmetic holds."""
 
 import re
 from pathlib import Path
@@ -11,8 +11,8 @@ from bench.commands.cli import cli
 from metrics.protocol import PROTOCOLS
 
 ROOT = Path(__file__).parents[2]
-PAGE = (ROOT / "metrics" / "PROTOCOLS.md").read_text(encoding="utf-8")
-EXAMPLE = ROOT / "metrics" / "cityscapes19.npz"
+PAGE = (ROOT / "docs" / "protocols.md").read_text(encoding="utf-8")
+EXAMPLE = ROOT / "docs" / "cityscapes19.npz"
 
 
 def test_the_example_is_printed_as_the_page_shows_it():

@@ -11,8 +11,8 @@ from metrics.complexity import Macs
 from models.bicyclegan import BICYCLEGAN, BicycleGan, BicycleGanConfig, BicycleGanEncoder, BicycleGanRecipe
 from models.parts.colours import colour_planes, spread_colours, stretched
 from models.parts.unet import UnetConfig, UnetGenerator
+from models.training.halving_discriminator import HalvingDiscriminator
 from models.training.losses import least_squares
-from models.training.patches import HalvingDiscriminator
 
 TINY = BicycleGanConfig(spread_colours(8), 64, 64, z_size=4, channels=4, downs=5, encoder_channels=4)
 RECIPE = BicycleGanRecipe(discriminator_width=4, discriminator_layers=2, latent=0.7, pixel=3.0, kl=0.2)

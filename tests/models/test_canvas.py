@@ -6,9 +6,9 @@ import numpy as np
 import pytest
 import torch
 
+from models.sims import canvas
 from models.sims.bank import Bank
 from models.sims.canvas import compose, whiten
-from models.sims.method import canvas
 from models.sims.segments import Scene, band, box
 
 VOID = 5

@@ -5,7 +5,7 @@ import torch
 from random_layouts import random_layout, randomise
 from torch.nn import functional as F
 
-from models.training.fpse import FpseDiscriminator
+from models.training.fpse_discriminator import FpseDiscriminator
 from models.training.losses import feature_matching, hinge_generator
 
 

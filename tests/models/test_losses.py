@@ -8,10 +8,11 @@ from torch.nn import functional as F
 from models.groupdnet.method import GROUPDNET
 from models.inade import INADE
 from models.spade import SPADE, VSPADE
-from models.training.discriminators import MultiscaleDiscriminator
 from models.training.initial_weights import initialise
-from models.training.losses import PerceptualLoss, feature_matching, hinge_discriminator, hinge_generator
+from models.training.losses import feature_matching, hinge_discriminator, hinge_generator
+from models.training.multiscale_discriminator import MultiscaleDiscriminator
 from models.training.recipe import TINY_RECIPE, Objective, Recipe
+from models.training.vgg19 import PerceptualLoss
 
 
 def noise(*shape, seed=0):

@@ -64,7 +64,7 @@ def stacked(styles):
 
 def test_every_public_file_is_in_the_table():
     files = {path.stem for path in Path(models.__file__).parent.glob("[!_]*.py")} - {"base"}
-    assert {place.split(":")[0].removeprefix("models.") for place, _ in models.METHODS.values()} == files
+    assert {place.split(":")[0].removeprefix("models.") for place, *_ in models.METHODS.values()} == files
 
 
 @pytest.mark.parametrize("name", models.METHODS)

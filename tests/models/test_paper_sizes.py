@@ -127,7 +127,7 @@ def test_kernel_of_the_norms_is_that_of_the_spade_papers_ablation(kernel, millio
 
 @pytest.mark.parametrize(("planes", "expected"), [(8, 5_544_066), (36, 5_601_410), (151, 5_836_930)])
 def test_discriminator_has_exactly_the_authors_parameters(planes, expected):
-    from models.training.discriminators import MultiscaleDiscriminator
+    from models.training.multiscale_discriminator import MultiscaleDiscriminator
 
     with torch.device("meta"):
         assert count(MultiscaleDiscriminator(planes + 3)) == expected

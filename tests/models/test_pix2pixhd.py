@@ -22,9 +22,9 @@ from models.pix2pixhd import (
     Pix2PixHDConfig,
     Pix2PixHDGenerator,
 )
-from models.training.discriminators import PlainDiscriminator
-from models.training.initial_weights import Spread, initialise
+from models.training.initial_weights import FixedDeviation, initialise
 from models.training.losses import feature_matching, least_squares
+from models.training.multiscale_discriminator import PlainDiscriminator
 from models.training.recipe import Objective
 
 SPECS = {
@@ -195,7 +195,7 @@ def test_recipe_is_pix2pixhds_own(spec):
 
 def test_initial_weights_have_one_spread_whatever_the_layers_size():
     method = PIX2PIXHD.build(PIX2PIXHD.tiny)
-    initialise(method, Spread(0.02), torch.Generator().manual_seed(0))
+    initialise(method, FixedDeviation(0.02), torch.Generator().manual_seed(0))
     for module in method.modules():
         if hasattr(module, "weight_orig"):
             assert module.weight_orig.std().item() == pytest.approx(0.02, rel=0.1)

@@ -7,10 +7,11 @@ from variant_networks import noise, spec_of, tiny
 
 from models.scgan.method import SCGAN, SCGAN_OASIS
 from models.scgan.training import ScganOasisRecipe, ScganRecipe
-from models.training.discriminators import MultiscaleDiscriminator
-from models.training.fpse import FpseDiscriminator
-from models.training.losses import PerceptualLoss, hinge_discriminator, hinge_generator
+from models.training.fpse_discriminator import FpseDiscriminator
+from models.training.losses import hinge_discriminator, hinge_generator
+from models.training.multiscale_discriminator import MultiscaleDiscriminator
 from models.training.oasis_discriminator import OasisDiscriminator, label_mix, segmented_as_fake, segmented_as_real
+from models.training.vgg19 import PerceptualLoss
 
 
 def game(recipe, **changes):

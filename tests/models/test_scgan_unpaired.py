@@ -6,6 +6,7 @@ import pytest
 import torch
 from random_layouts import photos, randomise, streams, unpaired
 
+from models import METHODS
 from models.parts.decoder import tiny_stages
 from models.scgan.network import ScganConfig
 from models.scgan.unpaired import SCGAN_UNPAIRED, ScganUnpairedRecipe
@@ -68,7 +69,7 @@ def test_drawings_resemble_the_source_and_are_judged_beside_the_reference():
 
 
 def test_it_says_that_it_is_re_constructed():
-    assert "re-constructed" in SCGAN_UNPAIRED.title
+    assert "re-constructed" in METHODS["scgan-unpaired"][1]
     assert SCGAN_UNPAIRED.note.startswith("Re-constructed")
     recipe = SCGAN_UNPAIRED.recipes["summer2winter-yosemite"]
     assert (recipe.feature_matching, recipe.perceptual, recipe.vector_weight, recipe.discriminator) == (

@@ -10,7 +10,7 @@ from models.parts.lookup import RowIndex
 from models.parts.spatial import Planes
 from models.parts.spectral import Spectral
 from models.sean import SEAN, MeanCodes, SeanConfig, SeanStyle, StyledNorm, StyleEncoder, _Condition
-from models.training.discriminators import MultiscaleDiscriminator
+from models.training.multiscale_discriminator import MultiscaleDiscriminator
 
 SMALL = SeanConfig(8, hidden=7, code=6, encoder=(3, 4, 5, 6))
 

@@ -4,8 +4,8 @@ import numpy as np
 import pytest
 import torch
 
+from models.sims import training_pictures
 from models.sims.bank import Bank
-from models.sims.method import training_pictures as damage
 from models.sims.segments import Scene, Segment, band
 from models.sims.training_pictures import damaged, transferred
 
@@ -42,7 +42,7 @@ POOR = scenery((1, 30, 50, 30, 50))
 def still(monkeypatch):
     """Nothing left to chance: no white, no new colours, no moved labels."""
     for name in ("_EDGE", "_RECOLOURED", "_TURN", "_SHIFT"):
-        monkeypatch.setattr(damage, name, 0.0)
+        monkeypatch.setattr(training_pictures, name, 0.0)
 
 
 @pytest.mark.usefixtures("still")
@@ -58,7 +58,7 @@ def test_a_segment_keeps_what_its_best_find_in_another_photo_covers():
 
 @pytest.mark.usefixtures("still")
 def test_only_so_many_photos_are_searched(monkeypatch):
-    monkeypatch.setattr(damage, "_SEARCHED", 1)
+    monkeypatch.setattr(training_pictures, "_SEARCHED", 1)
     pixels = photo()
     bank = Bank.of([(label, bytes_of(pixels)) for label in (POOR, OTHER)], SCENE)
     kept = {int(damaged(OWN, pixels, bank, SCENE, rng(seed)).photo[OWN == 1].any(1).sum()) for seed in range(12)}
@@ -80,7 +80,7 @@ def test_without_a_bank_nothing_is_known_and_nothing_moved():
 
 @pytest.mark.usefixtures("still")
 def test_half_of_the_pixels_along_the_edges_of_what_is_kept_are_white(monkeypatch):
-    monkeypatch.setattr(damage, "_EDGE", 0.1)
+    monkeypatch.setattr(training_pictures, "_EDGE", 0.1)
     pixels, wide = photo(), scenery((1, 10, 40, 10, 62))
     bank = Bank.of([(wide, bytes_of(pixels))], SCENE)
     made = damaged(OWN, pixels, bank, SCENE, rng())
@@ -94,7 +94,7 @@ def test_half_of_the_pixels_along_the_edges_of_what_is_kept_are_white(monkeypatc
 
 @pytest.mark.usefixtures("still")
 def test_segments_take_the_colours_of_their_finds_as_often_as_is_said(monkeypatch):
-    monkeypatch.setattr(damage, "_RECOLOURED", 0.3)
+    monkeypatch.setattr(training_pictures, "_RECOLOURED", 0.3)
     pixels, dark = photo(), photo(1) * 0.2
     bank = Bank.of([(OTHER, bytes_of(dark))], SCENE)
     inside = (OWN == 1) & (OTHER == 1)
@@ -145,7 +145,7 @@ def test_colours_stay_colours():
 
 @pytest.mark.usefixtures("still")
 def test_labels_are_void_where_a_moved_segment_leaves_its_place(monkeypatch):
-    monkeypatch.setattr(damage, "_SHIFT", 0.1)
+    monkeypatch.setattr(training_pictures, "_SHIFT", 0.1)
     labels = scenery((1, 20, 44, 20, 44))
     bank = Bank.of([(OTHER, bytes_of(photo()))], SCENE)
     shapes, left = set(), np.zeros_like(labels, bool)
@@ -163,17 +163,17 @@ def test_labels_are_void_where_a_moved_segment_leaves_its_place(monkeypatch):
 
 
 def test_turned_segments_stay_about_where_they_are(monkeypatch):
-    monkeypatch.setattr(damage, "_SHIFT", 0.0)
+    monkeypatch.setattr(training_pictures, "_SHIFT", 0.0)
     mask = np.zeros((100, 200), bool)
     mask[40:60, 20:180] = True
     for seed in range(5):
-        turned = damage._moved(Segment(1, mask), rng(seed))
+        turned = training_pictures._moved(Segment(1, mask), rng(seed))
         assert turned.sum() == pytest.approx(mask.sum(), rel=0.02)
         rows, columns = np.nonzero(turned)
         assert (rows.mean(), columns.mean()) == pytest.approx((49.5, 99.5), abs=0.5)
         slope = np.polyfit(columns, rows, 1)[0]
         assert abs(np.rad2deg(np.arctan(slope))) <= 2.6
-    assert len({damage._moved(Segment(1, mask), rng(seed)).tobytes() for seed in range(1, 5)}) == 4
+    assert len({training_pictures._moved(Segment(1, mask), rng(seed)).tobytes() for seed in range(1, 5)}) == 4
 
 
 def test_damage_follows_from_its_stream():

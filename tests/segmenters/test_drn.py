@@ -81,14 +81,13 @@ def test_a_fresh_network_enlarges_bilinearly():
     assert float(flat[0, 0, 0, 0]) == pytest.approx((9 / 16) ** 2)
 
 
-def test_a_released_file_is_loaded(small, tmp_path):
-    path = tmp_path / "drn_d_22_cityscapes.pth"
-    torch.save({key: value for key, value in small.state_dict().items() if "num_batches" not in key}, path)
+def test_released_weights_are_loaded(small):
+    state = {key: value for key, value in small.state_dict().items() if "num_batches" not in key}
     photo = images(picture(16, 24))
-    assert torch.equal(Drn.from_files([path], "drn_d_22")(photo, (16, 24)), small(photo, (16, 24)))
-    assert Drn.from_files([path], "drn_d_22", (1.0, 0.5)).scales == (1.0, 0.5)
+    assert torch.equal(Drn.from_states([state], "drn_d_22")(photo, (16, 24)), small(photo, (16, 24)))
+    assert Drn.from_states([state], "drn_d_22", (1.0, 0.5)).scales == (1.0, 0.5)
     with pytest.raises(ValueError, match=r"does not hold the weights of this Drn .*missing keys: base"):
-        Drn.from_files([path], "drn_d_38")
+        Drn.from_states([state], "drn_d_38")
 
 
 @pytest.mark.parametrize("size", [(60, 64), (64, 60)])

@@ -6,6 +6,7 @@ import torch
 import bench
 from bench.datasets.paperdolls.dataset import open_paperdolls, open_paperdolls2
 from bench.training.paperdolls_networks import load_photos
+from bench.weights.tensors import read_weights
 from segmenters import SEGMENTERS
 from segmenters.unet import PaperdollsSegmenter
 
@@ -14,7 +15,7 @@ SHIPPED = Path(bench.__file__).parent / "weights" / "paperdolls" / "segmenter.sa
 
 @pytest.fixture(scope="module")
 def segmenter():
-    return PaperdollsSegmenter.from_files([SHIPPED])
+    return PaperdollsSegmenter.from_states([read_weights(SHIPPED)])
 
 
 def mean_iou(predicted, labels):

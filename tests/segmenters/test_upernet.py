@@ -93,37 +93,35 @@ def test_images_that_would_vanish_are_refused(reader):
 
 
 @pytest.fixture
-def files(network, monkeypatch):
-    """Released files in memory: to read and write 333 MB on a disk takes longer than the tests."""
-    contents = {"encoder.pth": network.encoder.state_dict(), "decoder.pth": network.decoder.state_dict()}
-    monkeypatch.setattr(upernet, "read_state", contents.__getitem__)
-    return contents
+def states(network):
+    """The state dicts of encoder and decoder, as they are released."""
+    return [network.encoder.state_dict(), network.decoder.state_dict()]
 
 
-def test_released_files_are_loaded_whatever_else_they_hold(files):
-    old = {key: value for key, value in files["encoder.pth"].items() if "num_batches" not in key}
+def test_released_weights_are_loaded_whatever_else_comes_with_them(states):
+    old = {key: value for key, value in states[0].items() if "num_batches" not in key}
     extra = ("bn1._tmp_running_mean", "bn1._tmp_running_var", "layer1.0.bn1._running_iter", "fc.weight", "fc.bias")
-    files["encoder.pth"] = old | dict.fromkeys(extra, torch.zeros(1))
-    files["decoder.pth"] |= {"ppm_conv.0.1._tmp_running_mean": torch.zeros(1)}
-    loaded = UPerNet.from_files(["encoder.pth", "decoder.pth"], sizes=(450,))
+    states[0] = old | dict.fromkeys(extra, torch.zeros(1))
+    states[1] |= {"ppm_conv.0.1._tmp_running_mean": torch.zeros(1)}
+    loaded = UPerNet.from_states(states, sizes=(450,))
     assert (loaded.channels, loaded.sizes, loaded.num_classes) == ("rgb", (450,), 150)
     assert not loaded.training
     assert not any(weight.requires_grad for weight in loaded.parameters())
     assert torch.equal(loaded.encoder.layer3[22].conv3.weight, old["layer3.22.conv3.weight"])
-    assert torch.equal(loaded.decoder.conv_last[1].bias, files["decoder.pth"]["conv_last.1.bias"])
+    assert torch.equal(loaded.decoder.conv_last[1].bias, states[1]["conv_last.1.bias"])
 
 
-def test_files_of_another_network_are_refused(files):
-    with pytest.raises(ValueError, match=r"decoder\.pth does not hold the weights of this Encoder"):
-        UPerNet.from_files(["decoder.pth", "encoder.pth"])
-    files["encoder.pth"] = files["encoder.pth"] | {"layer5.0.conv1.weight": torch.zeros(1)}
+def test_weights_of_another_network_are_refused(states):
+    with pytest.raises(ValueError, match="does not hold the weights of this Encoder"):
+        UPerNet.from_states(states[::-1])
+    states[0] = states[0] | {"layer5.0.conv1.weight": torch.zeros(1)}
     with pytest.raises(ValueError, match=r"unexpected keys: layer5\.0\.conv1\.weight"):
-        UPerNet.from_files(["encoder.pth", "decoder.pth"])
+        UPerNet.from_states(states)
 
 
-def test_files_are_held_against_the_range_that_is_asked_for(files):
-    with pytest.raises(ValueError, match=r"encoder\.pth: this encoder was trained on standardised RGB"):
-        UPerNet.from_files(["encoder.pth", "decoder.pth"], "bgr")
+def test_weights_are_held_against_the_range_that_is_asked_for(states):
+    with pytest.raises(ValueError, match="This encoder was trained on standardised RGB"):
+        UPerNet.from_states(states, "bgr")
 
 
 DEVIATION = 255 * sum(RGB_DEVIATION) / 3

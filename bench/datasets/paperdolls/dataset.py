@@ -1,6 +1,6 @@
 """Drawn persons with the eight classes of DeepFashion: data that needs no download and whose truth is known.
 
-The layout comes from the item's seed, the look of every part from a seed of its own (`_appearance.py`).
+The layout comes from the item's seed, the look of every part from a seed of its own (`appearance.py`).
 """
 
 from __future__ import annotations
@@ -40,7 +40,7 @@ def appearance_seeds(seed: int) -> NDArray[np.int64]:
 
 
 def draw_item(key: str, seed: int, size: int, persons: int) -> Item:
-    """Draw an item with everything in it."""
+    """Draw an item: layout, instances and photo."""
     labels, instances = draw_layout(seed, size, persons)
     return Item(key, labels, instances, paint(labels, instances, appearance_seeds(seed)))
 
@@ -88,7 +88,9 @@ def open_paperdolls2(split: Split, root: Path | None = None, size: int = 64) -> 
     return Paperdolls(PAPERDOLLS2, split, length=2000 if split == "train" else 100, persons=2, size=size)
 
 
-PAPERDOLLS = DatasetSpec("paperdolls", "Paperdolls", CLASS_NAMES, PERSON_PALETTE, (64, 64), open_paperdolls)
+PAPERDOLLS = DatasetSpec(
+    "paperdolls", "Paperdolls", CLASS_NAMES, PERSON_PALETTE, (64, 64), open_paperdolls, built_in=True
+)
 PAPERDOLLS2 = DatasetSpec(
     "paperdolls2",
     "Paperdolls2",
@@ -96,6 +98,7 @@ PAPERDOLLS2 = DatasetSpec(
     PERSON_PALETTE,
     (64, 64),
     open_paperdolls2,
-    evaluation_only=True,
+    trained_on="paperdolls",
     has_instances=True,
+    built_in=True,
 )

@@ -25,11 +25,11 @@ class Dice:
         self._generator = np.random.Generator(np.random.PCG64(seed))
 
     def within(self, low: float, high: float) -> float:
-        """Draw a number between the two."""
+        """Draw a number between `low` and `high`."""
         return low + (high - low) * float(self._generator.random())
 
     def chance(self, probability: float) -> bool:
-        """Say yes with this probability."""
+        """Draw True with this probability."""
         return float(self._generator.random()) < probability
 
     def pick(self, *weights: float) -> int:
@@ -103,7 +103,7 @@ class Limb:
         return a[0] + t * (b[0] - a[0]), a[1] + t * (b[1] - a[1])
 
     def cover(self, canvas: Canvas, part: int, until: float, radii: tuple[float, float, float]) -> None:
-        """Paint it from its start until a share of the way, as thick as `radii` at start, joint and end."""
+        """Paint the limb from its start to a share of the way, as thick as `radii` at start, joint and end."""
         first, second = min(until, 0.5), until - 0.5
         middle = radii[0] + 2 * first * (radii[1] - radii[0])
         canvas.capsule(part, self.start, self.at(first), (radii[0], middle))
@@ -126,14 +126,6 @@ class Body:
     hip_half: float
     arms: tuple[Limb, Limb]
     legs: tuple[Limb, Limb]
-
-    def torso_half(self, y: float) -> float:
-        """Measure half the width of the torso at a height between neck and hip."""
-        if y < self.waist[1]:
-            t = (y - self.neck[1]) / (self.waist[1] - self.neck[1])
-            return self.shoulder + t * (self.waist_half - self.shoulder)
-        t = (y - self.waist[1]) / (self.hip[1] - self.waist[1])
-        return self.waist_half + t * (self.hip_half - self.waist_half)
 
 
 def _reach(start: Point, aside: float, length: float, sign: float = 1.0) -> Point:
@@ -163,7 +155,7 @@ def _leg(dice: Dice, hip: Point, side: float, ground: float) -> Limb:
 
 
 def stand(dice: Dice) -> Body:
-    """Draw a build and a pose."""
+    """Draw a person's build and pose at random."""
     scale, lean = dice.within(0.95, 1.04), dice.within(-0.02, 0.02)
     ground = 0.96 - 0.3 * (1.04 - scale)
     top = ground - 0.885 * scale

@@ -18,12 +18,12 @@ def class_table(name: str) -> list[Row]:
 
 
 def names_of(rows: Sequence[Row]) -> tuple[str, ...]:
-    """Take the names."""
+    """The names of the classes, in label order."""
     return tuple(row["name"] for row in rows)
 
 
 def colours_of(rows: Sequence[Row]) -> tuple[Colour, ...]:
-    """Take the colours."""
+    """The colours of the classes, in label order."""
     return tuple((int(row["red"]), int(row["green"]), int(row["blue"])) for row in rows)
 
 

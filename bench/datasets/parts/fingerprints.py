@@ -1,4 +1,4 @@
-"""Hash all files of a data set, and remember the hash for as long as no file changes."""
+"""Fingerprints of data sets: hashes of all their files, remembered for as long as no file changes."""
 
 from __future__ import annotations
 

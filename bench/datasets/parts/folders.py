@@ -62,7 +62,7 @@ class Naming:
     extensions: frozenset[str] = EXTENSIONS
 
     def key(self, name: str) -> str | None:
-        """Give what pairs a file; None means that it is of another kind."""
+        """The part of a file's name that pairs it with other kinds; None: the file is not of this kind."""
         stem, extension = os.path.splitext(name)
         if name.startswith(".") or extension.lower() not in self.extensions or not stem.endswith(self.ending):
             return None
@@ -189,7 +189,7 @@ class FolderDataset(Dataset):
 
     @property
     def form(self) -> Form:
-        """How every item is read."""
+        """The form in which every item is read."""
         return Form.of(self.spec, self.size)
 
     def loader(self, index: int) -> Callable[[], Item]:

@@ -43,7 +43,7 @@ class Form:
 
     @classmethod
     def of(cls, spec: DatasetSpec, size: Size) -> Form:
-        """Take what the data set says of its files."""
+        """The form that a data set's description asks for."""
         return cls(size, spec.num_classes, spec.dont_care, spec.one_size)
 
 

@@ -1,4 +1,4 @@
-"""Look at images as they are stored, and number the ids of maps anew."""
+"""Images as they are stored, and maps with their ids numbered anew."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Make the files of many items in several processes, so that a run may be stopped at any moment and goes on later."""
+"""Preparation of many items in several processes; it may be stopped at any moment and goes on later."""
 
 from __future__ import annotations
 

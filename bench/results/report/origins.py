@@ -6,11 +6,11 @@ import string
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from bench.common.catalog import choose_protocol
+from bench.common.catalog import choose_protocol, title_of
 from bench.common.errors import UserError
 from bench.results.provenance import Provenance
 from bench.results.records import PROBE, Record
-from bench.results.report.sheets import Sheet, title_of
+from bench.results.report.sheets import Sheet
 from metrics.protocol import Explanation, explain
 
 

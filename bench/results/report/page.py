@@ -17,7 +17,7 @@ from bench.results.report.origins import machines_of, origins_of, protocols_of
 from bench.results.report.pictures import Gallery
 from bench.results.report.sheets import Sheet, sheets_of
 from bench.results.report.svg import bars_svg, scatter_svg
-from bench.results.tables.entries import SPREAD, UNTRAINED
+from bench.results.tables.entries import SPREAD, UNTRAINED_NOTE
 from metrics.columns import Column
 
 _QUALITY = ("fid", "fid_pd", "miou", "miou_pd", "lpips", "lpips_pd")  # what the summary names the best by
@@ -116,8 +116,8 @@ def _cautions(records: Sequence[Record]) -> list[str]:
     for record in sorted(records, key=lambda record: (record.cell.title, record.metric, record.key)):
         if record.status != "done":
             cautions[f"{record.cell.title}: {record.metric} {record.status}: {record.reason}"] = None
-        if record.weights == "untrained":
-            cautions[f"{record.cell.title}: {UNTRAINED}"] = None
+        if record.untrained:
+            cautions[f"{record.cell.title}: {UNTRAINED_NOTE}"] = None
         if record.cell.limit is not None:
             cautions[f"{record.cell.data}: a limited run, not comparable with full ones"] = None
         for doubt in record.doubts:

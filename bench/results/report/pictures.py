@@ -52,7 +52,8 @@ class Gallery:
     left_out: tuple[str, ...] = ()
 
 
-def _uri(form: str, content: bytes) -> str:
+def data_uri(form: str, content: bytes) -> str:
+    """Write the content of an image file as text that a page can hold."""
     return f"data:image/{form};base64,{base64.b64encode(content).decode()}"
 
 
@@ -81,4 +82,4 @@ def _file(path: Path) -> Picture:
             image.load()
     except (UnidentifiedImageError, OSError, SyntaxError, ValueError, Image.DecompressionBombError) as error:
         raise UserError(f"{path}: not a PNG or WebP image ({error}); move it out of the folder.") from error
-    return Picture(_uri(form, content), path.stem, width, height)
+    return Picture(data_uri(form, content), path.stem, width, height)

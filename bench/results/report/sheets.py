@@ -2,22 +2,16 @@
 
 from __future__ import annotations
 
-import re
-import statistics
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
 
-from bench.common.catalog import methods
+from bench.common.catalog import REFERENCES, methods, title_of
 from bench.results.records import PROBE, Record, newest, variant_title
 from bench.results.tables.columns import columns_of
-from bench.results.tables.entries import REFERENCES, UNTRAINED, entry_of, mark_rows, row_notes
+from bench.results.tables.entries import UNTRAINED_NOTE, entry_of, mark_rows, row_notes
 from bench.results.tables.grid import Grid, Group, Number, Row
 from metrics.columns import Column
-
-_PAPER = re.compile(
-    r"(?P<title>\S+) \(([A-Za-z]+ \d{4}|in the .* paper)\)"
-)  # how the catalogue starts the line of a paper's method
 
 
 @dataclass(frozen=True)
@@ -34,7 +28,7 @@ class Line:
     @property
     def untrained(self) -> bool:
         """Whether any of its numbers comes from random weights."""
-        return UNTRAINED in self.notes
+        return UNTRAINED_NOTE in self.notes
 
 
 @dataclass(frozen=True)
@@ -75,8 +69,8 @@ def sheets_of(records: Sequence[Record]) -> list[Sheet]:
 
 
 def _sheet(records: Sequence[Record]) -> Sheet:
-    catalogue = list(methods())
-    place = {name: number for number, name in enumerate(catalogue)}
+    known = methods()
+    place = {name: number for number, name in enumerate(known)}
     variants = {(record.cell.method, record.cell.preset) for record in records}
     ordered = sorted(variants, key=lambda variant: (place.get(variant[0], len(place)), *variant))
     columns = columns_of(records)
@@ -84,8 +78,10 @@ def _sheet(records: Sequence[Record]) -> Sheet:
     for method, preset in ordered:
         own = [record for record in records if (record.cell.method, record.cell.preset) == (method, preset)]
         found = [newest(record for record in own if record.fills(column.key)) for column in columns]
-        entries = tuple(entry_of(record, column) for record, column in zip(found, columns, strict=True))
-        about = methods().get(method, ("", "not a method of this installation"))[1]
+        entries = tuple(
+            entry_of(record, column.key, column.decimals) for record, column in zip(found, columns, strict=True)
+        )
+        about = known[method][-1] if method in known else "not a method of this installation"
         title = variant_title(title_of(method), preset)
         lines.append(Line(title, about, method in REFERENCES, tuple(found), entries, row_notes(own)))
     cell = records[0].cell
@@ -100,20 +96,9 @@ def _marked(lines: Sequence[Line], columns: Sequence[Column]) -> tuple[Line, ...
     )
 
 
-def title_of(method: str) -> str:
-    """Print a method's name as its paper does; variants have the name that users type."""
-    if method in REFERENCES:
-        return REFERENCES[method]
-    found = _PAPER.match(methods().get(method, ("", ""))[1])
-    return found["title"] if found else method
-
-
 def spread_of(record: Record, key: str) -> tuple[float, float] | None:
     """Say how far a mean may be off: its 95 % interval, else one standard deviation over runs, else nothing."""
     if key in record.intervals:
         return record.intervals[key]
-    runs = record.runs.get(key, [])
-    if len(runs) < 2:
-        return None
-    deviation = statistics.stdev(runs)
-    return record.values[key] - deviation, record.values[key] + deviation
+    deviation = record.spread(key)
+    return None if deviation is None else (record.values[key] - deviation, record.values[key] + deviation)

@@ -18,7 +18,6 @@ note = "..."                       # optional: what is to be known of it
 
 from __future__ import annotations
 
-import statistics
 import sys
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -101,7 +100,7 @@ class Claim:
 
     def better(self, metric: str) -> Better:
         """Tell which direction of a column is good."""
-        return next(column.better for _, column in self.printed.places if column.metric == metric)
+        return next(column.better for _, column in self.printed.places if column.key == metric)
 
     def findings(self, find: Find, places: Iterable[tuple[str, str]]) -> Iterator[Finding]:
         """Compare on every data set, in every metric, with every rival."""
@@ -133,7 +132,7 @@ class Claim:
     @property
     def places(self) -> list[tuple[str, str]]:
         """List data set and metric of every comparison; places that the table has not are not asked for."""
-        there = {(dataset, column.metric) for dataset, column in self.printed.places}
+        there = {(dataset, column.key) for dataset, column in self.printed.places}
         return [place for place in product(self.datasets, self.metrics) if place in there]
 
 
@@ -174,7 +173,7 @@ def _check(claim: Claim) -> None:
     """Refuse what could never be judged: a typing error must not read as a missing measurement."""
     if bool(claim.over) == (claim.range is not None):
         raise ValueError(f"{claim.id} needs either `over` or `range`")
-    metrics = {column.metric for _, column in claim.printed.places}
+    metrics = {column.key for _, column in claim.printed.places}
     datasets = {dataset for dataset, _ in claim.printed.places}
     rows = {row.method for row in claim.printed.rows}
     for kind, named, known in (
@@ -201,7 +200,7 @@ def judge_published(claim: Claim) -> Judgement:
     for row in claim.printed.rows:
         for (dataset, column), printed in zip(claim.printed.places, row.values, strict=True):
             if printed.number is not None:
-                numbers.setdefault((row.method, dataset, column.metric), Figure(float(printed.number)))
+                numbers.setdefault((row.method, dataset, column.key), Figure(float(printed.number)))
     return Judgement(claim, tuple(claim.findings(lambda *place: numbers.get(place), claim.places)))
 
 
@@ -209,16 +208,16 @@ def judge_measured(claim: Claim, records: Sequence[Record]) -> Judgement:
     """Ask our numbers of the papers' networks on the papers' data."""
     table = PaperTable(claim.printed, records)
     found: dict[tuple[str, str, str], Figure] = {}
-    for row, dataset, column, _ in table.places():
-        record = table.measured(row, dataset, column)
-        if record is not None and record.status == "done" and record.weights != "untrained":
-            found.setdefault((row.method, dataset, column.metric), _figure(record, column.key))
+    for place in table.places:
+        record, name = place.record, (place.row.method, place.dataset, place.column.key)
+        if record is not None and record.status == "done" and not record.untrained:
+            found.setdefault(name, _figure(record, place.printed.record))
     return Judgement(claim, tuple(claim.findings(lambda *place: found.get(place), claim.places)))
 
 
 def judge_miniature(claim: Claim, records: Iterable[Record], datasets: Sequence[str]) -> Judgement:
     """Ask small networks on the built-in data, whose metrics have names of their own."""
-    usable = [record for record in records if record.cell.preset == "tiny" and record.weights != "untrained"]
+    usable = [record for record in records if record.cell.preset == "tiny" and not record.untrained]
 
     def find(method: str, dataset: str, metric: str) -> Figure | None:
         column = f"{metric}_pd"
@@ -231,5 +230,4 @@ def judge_miniature(claim: Claim, records: Iterable[Record], datasets: Sequence[
 
 
 def _figure(record: Record, column: str) -> Figure:
-    runs = record.runs.get(column, [])
-    return Figure(record.values[column], statistics.stdev(runs) if len(runs) > 1 else 0.0)
+    return Figure(record.values[column], record.spread(column) or 0.0)

@@ -1,15 +1,16 @@
-"""The numbers that records hold, as tables print them; the metrics say the same, but importing them loads torch."""
+"""Which columns a table of records has."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable
 
 from bench.results.records import Record
-from metrics.columns import _BY_KEY, COLUMNS, Column
+from metrics.columns import COLUMNS, Column
 
 
 def columns_of(records: Iterable[Record]) -> tuple[Column, ...]:
-    """List the columns that the records fill or leave blank; what nobody knows comes last, under its key."""
-    keys = {key for record in records for key in (record.values or record.columns or (record.metric,))}
+    """List the columns that the records fill or leave blank; a number that has no column comes last, under its key."""
+    keys = {key for record in records for key in record.filled}
     known = [column for column in COLUMNS if column.key in keys]
-    return (*known, *(Column(key, key, "", 4) for key in sorted(keys - _BY_KEY.keys())))
+    others = sorted(keys - {column.key for column in known})
+    return (*known, *(Column(key, key, "", 4) for key in others))

@@ -2,20 +2,19 @@
 
 from __future__ import annotations
 
-import statistics
-from collections.abc import Callable, Iterable, Sequence
-from dataclasses import replace
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, replace
 from decimal import Decimal
 from typing import Literal
 
+from bench.common.lines import as_csv
 from bench.results.records import PROBE, Record, newest
-from bench.results.tables.entries import SPREAD, csv_text, entry_of, exact, mark_rows, row_notes
+from bench.results.tables.entries import NO_RECORD, SPREAD, entry_of, exact, mark_rows, row_notes
 from bench.results.tables.grid import Entry, Grid, Group, Number, Row, digits, transpose
 from bench.results.tables.published import ROUNDING, Printed, PublishedRow, PublishedTable
 from metrics.columns import Column
 
 Values = Literal["measured", "published", "both", "delta"]
-Place = tuple[PublishedRow, str, Column, Printed]  # row, data set, column and what the paper prints there
 
 NO_NUMBER = "the paper has no number"
 REPRODUCED = "reproduced"  # in place of a difference: all printed digits agree
@@ -29,46 +28,123 @@ BLANK = {  # why a cost is blank
 }
 
 
+@dataclass(frozen=True, kw_only=True)
+class Place:
+    """One number of a paper's table: where it stands, how the paper prints it, and our record of it."""
+
+    row: PublishedRow
+    dataset: str
+    column: Column
+    printed: Printed
+    record: Record | None
+
+    @property
+    def measured(self) -> Number:
+        """Our number, or a blank with the reason."""
+        key = self.printed.record
+        if self.record is None:
+            return Number(note=BLANK.get(key, NO_RECORD))
+        if self.record.status == "done" and self.record.untrained:
+            return Number(note="measured with untrained weights only")
+        return entry_of(self.record, key, self.column.decimals)
+
+    @property
+    def published(self) -> Number:
+        """The paper's number, or what it prints in place of one."""
+        text = "–" if self.printed.absent else self.printed.text
+        return Number(text, mark=self.printed.mark, published=True, note=self.printed.note)
+
+    @property
+    def difference(self) -> Number:
+        """Our number minus the paper's, ours rounded as the paper rounds; a blank where one of them is missing."""
+        printed, measured = self.printed, self.measured
+        if printed.number is None:
+            return Number(note=NO_NUMBER)
+        if not measured.text:
+            return replace(measured, note=_joined(measured.note, printed.note))
+        ours = Decimal(measured.text)
+        if printed.rounding and self.record is not None:
+            ours = printed.rounded(self.record.values[printed.record], self.column.decimals)
+        note = _joined(measured.note, _joined(ROUNDING[printed.rounding], printed.note))
+        return Number(digits(float(ours - printed.number), self.column.decimals, "+"), note=note)
+
+    @property
+    def verdict(self) -> str:
+        """Whether our number is the paper's: to the digit, within the noise of our runs, or not."""
+        difference = self.difference
+        if not difference.text:
+            return "" if self.printed.number is None else NOT_MEASURED
+        if not Decimal(difference.text):
+            return REPRODUCED
+        spread = self.record.spread(self.printed.record) if self.record is not None else None
+        return WITHIN_NOISE if abs(float(difference.text)) <= _NOISE * (spread or 0.0) else DIFFERS
+
+    @property
+    def judged(self) -> Number:
+        """The difference with its verdict, as a table shows them."""
+        difference, verdict = self.difference, self.verdict
+        if verdict == REPRODUCED:
+            return replace(difference, text=REPRODUCED)
+        return replace(difference, text=f"≈ {difference.text}") if verdict == WITHIN_NOISE else difference
+
+    def entry(self, values: Values) -> Entry:
+        """Give what a table shows here."""
+        if values == "measured":
+            return (self.measured,)
+        if values == "published":
+            return (self.published,)
+        if values == "both":
+            return self.measured, self.published
+        return (self.judged,)
+
+    def line(self, values: Values) -> dict[str, str]:
+        """Give the same for a table in long form, where measured means are not rounded."""
+        about = {"method": self.row.method, "dataset": self.dataset, "metric": self.column.key}
+        printed = "" if self.printed.absent else self.printed.text
+        if values == "published":
+            return {**about, "value": printed}
+        if values == "delta":
+            difference = self.difference
+            return {**about, "delta": difference.text, "verdict": self.verdict, "blank": _reason(difference)}
+        measured = self.measured
+        mean, spread = exact(self.record, self.printed.record) if measured.text else ("", "")
+        if values == "measured":
+            return {**about, "value": mean, "std": spread, "blank": _reason(measured)}
+        return {**about, "measured": mean, "std": spread, "published": printed, "blank": _reason(measured)}
+
+
 class PaperTable:
     """A published table beside the records that can fill it."""
 
     def __init__(self, table: PublishedTable, records: Iterable[Record], protocol: str | None = None) -> None:
         self.table = table
         self.protocol = protocol or table.protocol
-        self.records = [record for record in records if _full(record, self.protocol)]
-
-    def measured(self, row: PublishedRow, dataset: str, column: Column) -> Record | None:
-        """Find the record that speaks for a place: a full run of the paper's network with trained weights.
-
-        Where there is a cost that `bench profile` counted, it comes first: it depends on no one's files.
-        """
-        found = [
-            record
-            for record in self.records
-            if (record.cell.method, record.cell.dataset) == (row.method, dataset) and record.fills(column.key)
+        cells: dict[tuple[str, str], list[Record]] = {}
+        for record in records:
+            if _is_full(record, self.protocol):
+                cells.setdefault((record.cell.method, record.cell.dataset), []).append(record)
+        self.rows = [
+            [
+                Place(
+                    row=row,
+                    dataset=dataset,
+                    column=column,
+                    printed=printed,
+                    record=_chosen(cells.get((row.method, dataset), []), printed.record),
+                )
+                for (dataset, column), printed in zip(table.places, row.values, strict=True)
+            ]
+            for row in table.rows
         ]
-        done = [record for record in found if record.status == "done"]
-        costs = [record for record in done if record.cell.protocol == PROBE]
-        return newest(costs or [record for record in done if record.weights != "untrained"] or done or found)
 
-    def number(self, row: PublishedRow, dataset: str, column: Column) -> Number:
-        """Show the measured number of a place, or a blank with the reason."""
-        record = self.measured(row, dataset, column)
-        if record is not None and record.status == "done" and record.weights == "untrained":
-            return Number(note="measured with untrained weights only")
-        if record is None and column.key in BLANK:
-            return Number(note=BLANK[column.key])
-        return entry_of(record, column)
+    @property
+    def places(self) -> list[Place]:
+        """All places, row by row."""
+        return [place for row in self.rows for place in row]
 
     def grid(self, values: Values) -> Grid:
         """Lay the table out for rendering."""
-        entry = {
-            "measured": lambda *place: (self.number(*place[:3]),),
-            "published": lambda *place: (_published(place[3]),),
-            "both": lambda *place: (self.number(*place[:3]), _published(place[3])),
-            "delta": lambda *place: (self.judged(*place),),
-        }[values]
-        rows = [self._row(row, values, entry) for row in self.table.rows]
+        rows = [_row(row, places, values) for row, places in zip(self.table.rows, self.rows, strict=True)]
         if values in ("measured", "both"):
             columns = [column for _, column in self.table.places]
             rows = list(mark_rows(rows, columns, [row.ranked for row in self.table.rows]))
@@ -77,58 +153,14 @@ class PaperTable:
         grid = Grid(self.table.id, self.table.caption, groups, tuple(rows), notes, self.table.corner)
         return transpose(grid) if self.table.transposed else grid
 
+    def lines(self, values: Values) -> list[dict[str, str]]:
+        """Lay the table out in long form, one line per number; what the paper has not is no published number."""
+        places = [place for place in self.places if not (values == "published" and place.printed.absent)]
+        return [{"table": self.table.id, **place.line(values)} for place in places]
+
     def csv(self, values: Values) -> str:
-        """Write the table in long form, one line per number; measured means are not rounded."""
-        return csv_text(_LONG_FORM[values](self))
-
-    def places(self) -> list[Place]:
-        """List every place, row by row."""
-        return [
-            (row, dataset, replace(column, key=row.records.get(column.metric, column.key)), printed)
-            for row in self.table.rows
-            for (dataset, column), printed in zip(self.table.places, row.values, strict=True)
-        ]
-
-    def _row(self, row: PublishedRow, values: Values, entry: Callable[..., Entry]) -> Row:
-        places = [place for place in self.places() if place[0] is row]
-        records = [self.measured(*place[:3]) for place in places] if values != "published" else []
-        notes = row_notes(record for record in records if record is not None and record.weights != "untrained")
-        notes += row.notes if values != "measured" else ()
-        return Row(row.title, tuple(entry(*place) for place in places), notes, row.rule)
-
-    def difference(self, row: PublishedRow, dataset: str, column: Column, printed: Printed) -> Number:
-        """Subtract the printed number from ours, which is rounded as the paper rounds."""
-        if printed.number is None:
-            return Number(note=NO_NUMBER)
-        measured = self.number(row, dataset, column)
-        if not measured.text:
-            return replace(measured, note=_joined(measured.note, printed.note))
-        ours = Decimal(measured.text)
-        record = self.measured(row, dataset, column)
-        if printed.rounding and record is not None:
-            ours = printed.rounded(record.values[column.key], column.decimals)
-        note = _joined(measured.note, _joined(ROUNDING[printed.rounding], printed.note))
-        return Number(digits(float(ours - printed.number), column.decimals, "+"), note=note)
-
-    def verdict(self, row: PublishedRow, dataset: str, column: Column, printed: Printed) -> str:
-        """Say whether our number is the paper's: to the digit, within the noise of our runs, or not."""
-        difference = self.difference(row, dataset, column, printed)
-        if not difference.text:
-            return "" if printed.number is None else NOT_MEASURED
-        if not Decimal(difference.text):
-            return REPRODUCED
-        record = self.measured(row, dataset, column)
-        runs = record.runs.get(column.key, []) if record is not None else []
-        noise = _NOISE * statistics.stdev(runs) if len(runs) > 1 else 0.0
-        return WITHIN_NOISE if abs(float(difference.text)) <= noise else DIFFERS
-
-    def judged(self, row: PublishedRow, dataset: str, column: Column, printed: Printed) -> Number:
-        """Show the difference with its verdict."""
-        place = (row, dataset, column, printed)
-        difference, verdict = self.difference(*place), self.verdict(*place)
-        if verdict == REPRODUCED:
-            return replace(difference, text=REPRODUCED)
-        return replace(difference, text=f"≈ {difference.text}") if verdict == WITHIN_NOISE else difference
+        """Write the long form."""
+        return as_csv(self.lines(values))
 
     def _notes(self, values: Values, rows: Sequence[Row]) -> tuple[str, ...]:
         printed = f"as printed in {self.table.paper} ({self.table.source})"
@@ -143,75 +175,42 @@ class PaperTable:
                 "≈: within two standard deviations of our runs; a difference without ≈ is none of noise.",
             ],
         }[values]
-        if values != "published" and any(self._is_cost(*place) for place in self.places()):
+        if values != "published" and any(_is_cost(place.record) for place in self.places):
             notes.append("Parameters and operations are counted on a fixed layout; they depend on no weights.")
         if any(number.spread for row in rows for entry in row.entries for number in entry):
             notes.append(SPREAD)
         return (*notes, *self.table.notes)
 
-    def _is_cost(self, row: PublishedRow, dataset: str, column: Column, _: Printed) -> bool:
-        record = self.measured(row, dataset, column)
-        return record is not None and record.cell.protocol == PROBE
 
-
-def _full(record: Record, protocol: str) -> bool:
+def _is_full(record: Record, protocol: str) -> bool:
     cell = record.cell
     return cell.protocol in (protocol, PROBE) and cell.preset == "paper" and cell.limit is None
+
+
+def _is_cost(record: Record | None) -> bool:
+    return record is not None and record.cell.protocol == PROBE
+
+
+def _chosen(records: Sequence[Record], column: str) -> Record | None:
+    """Find the record that speaks for a column: a cost of `bench profile` (of no one's files), else trained weights."""
+    found = [record for record in records if record.fills(column)]
+    done = [record for record in found if record.status == "done"]
+    costs = [record for record in done if _is_cost(record)]
+    return newest(costs or [record for record in done if not record.untrained] or done or found)
+
+
+def _row(row: PublishedRow, places: Sequence[Place], values: Values) -> Row:
+    records = [place.record for place in places if place.record is not None and not place.record.untrained]
+    notes = row_notes(records) if values != "published" else ()
+    notes += row.notes if values != "measured" else ()
+    return Row(row.title, tuple(place.entry(values) for place in places), notes, row.rule)
+
+
+def _reason(number: Number) -> str:
+    return "" if number.text else number.note
 
 
 def _joined(first: str, second: str) -> str:
     if not (first and second):
         return first or second
     return f"{first.removesuffix('.')}. {second}"
-
-
-def _published(printed: Printed) -> Number:
-    text = "–" if printed.absent else printed.text
-    return Number(text, mark=printed.mark, published=True, note=printed.note)
-
-
-def _start(table: PublishedTable, place: Place) -> list[str]:
-    row, dataset, column, _ = place
-    return [table.id, row.method, dataset, column.metric]
-
-
-_KEYS = ["table", "method", "dataset", "metric"]
-
-
-def _published_lines(paper: PaperTable) -> list[list[str]]:
-    present = [place for place in paper.places() if not place[3].absent]
-    return [[*_KEYS, "value"], *([*_start(paper.table, place), place[3].text] for place in present)]
-
-
-def _measured_lines(paper: PaperTable) -> list[list[str]]:
-    lines = [[*_KEYS, "value", "std", "blank"]]
-    for place in paper.places():
-        number = paper.number(*place[:3])
-        mean, spread = exact(paper.measured(*place[:3]), place[2].key) if number.text else ("", "")
-        lines.append([*_start(paper.table, place), mean, spread, "" if number.text else number.note])
-    return lines
-
-
-def _both_lines(paper: PaperTable) -> list[list[str]]:
-    lines = [[*_KEYS, "measured", "std", "published", "blank"]]
-    for place, line in zip(paper.places(), _measured_lines(paper)[1:], strict=True):
-        *start, mean, spread, blank = line
-        lines.append([*start, mean, spread, "" if place[3].absent else place[3].text, blank])
-    return lines
-
-
-def _delta_lines(paper: PaperTable) -> list[list[str]]:
-    lines = [[*_KEYS, "delta", "verdict", "blank"]]
-    for place in paper.places():
-        difference = paper.difference(*place)
-        blank = "" if difference.text else difference.note
-        lines.append([*_start(paper.table, place), difference.text, paper.verdict(*place), blank])
-    return lines
-
-
-_LONG_FORM: dict[Values, Callable[[PaperTable], list[list[str]]]] = {
-    "measured": _measured_lines,
-    "published": _published_lines,
-    "both": _both_lines,
-    "delta": _delta_lines,
-}

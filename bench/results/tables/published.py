@@ -35,7 +35,7 @@ from __future__ import annotations
 import re
 import sys
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from decimal import ROUND_DOWN, ROUND_HALF_UP, Decimal, InvalidOperation
 from pathlib import Path
 from typing import Any
@@ -69,6 +69,7 @@ class Printed:
     mark: Mark  # "best" = printed bold, "second" = printed underlined
     note: str = ""
     rounding: str = ""  # a key of ROUNDING
+    record: str = ""  # the column of our records that fills the place
 
     def rounded(self, value: float, decimals: int) -> Decimal:
         """Bring a number of ours to digits in the way of the paper; halves go up."""
@@ -114,7 +115,6 @@ class PublishedRow:
     ranked: bool
     rule: bool
     notes: tuple[str, ...]
-    records: Mapping[str, str] = field(default_factory=dict)  # name of a column -> key of our numbers
 
 
 @dataclass(frozen=True)
@@ -198,27 +198,28 @@ def _row(row: Mapping[str, Any], columns: list[list[Mapping[str, Any]]], footnot
         row["method"],
         row["title"],
         tuple(
-            _printed(text, footnotes, column.get("rounding", ""))
+            _printed(text, footnotes, column, records)
             for values, group in zip(row["values"], columns, strict=True)
             for text, column in zip(values, group, strict=True)
         ),
         row.get("ranked", True),
         row.get("rule", False),
         tuple(_footnote(footnotes, name) for name in row.get("notes", ())),
-        records,
     )
 
 
-def _printed(text: str, footnotes: Mapping[str, str], rounding: str) -> Printed:
+def _printed(text: str, footnotes: Mapping[str, str], column: Mapping[str, Any], records: Mapping[str, str]) -> Printed:
+    """Take marks, footnote and rounding off the text of one place; `records` are the keys that its row gives."""
     noted = re.fullmatch(r"(.*)\[(.+)\]", text)
     text, note = (noted[1], _footnote(footnotes, noted[2])) if noted else (text, "")
     ruled = re.fullmatch(r"(.*)~(\w+)", text)
-    text, rounding = (ruled[1], ruled[2]) if ruled else (text, rounding)
+    text, rounding = (ruled[1], ruled[2]) if ruled else (text, column.get("rounding", ""))
     if rounding not in ROUNDING:
         raise ValueError(f"there is no rounding '{rounding}', known: {', '.join(filter(None, ROUNDING))}")
     marked = re.fullmatch(r"([*_])(.+)\1", text)
     text, mark = (marked[2], _MARKS[marked[1]]) if marked else (text, "")
-    return Printed(text, mark, note, rounding)
+    key = column["key"]
+    return Printed(text, mark, note, rounding, record=records.get(key, column.get("record", key)))
 
 
 def _footnote(footnotes: Mapping[str, str], name: str) -> str:
@@ -240,8 +241,7 @@ def _column(column: Mapping[str, Any], cells: list[Printed]) -> Column:
     if better not in _BETTER:
         raise ValueError(f"column {column['key']}: better is '{better}', expected 'higher' or 'lower'")
     decimals = column.get("decimals", max(map(_decimals, cells), default=0))
-    record, unit = column.get("record", column["key"]), column.get("unit", "")
-    return Column(record, column["head"], _BETTER[better], decimals, unit, metric=column["key"])
+    return Column(column["key"], column["head"], _BETTER[better], decimals, column.get("unit", ""))
 
 
 def _decimals(cell: Printed) -> int:

@@ -2,114 +2,108 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 
+from bench.common.catalog import REFERENCES, title_of
+from bench.common.lines import as_csv
 from bench.results.averages import TRAININGS
-from bench.results.records import Preset, Record, newest, variant_title
-from bench.results.tables.entries import (
-    REFERENCES,
-    SPREAD,
-    SPREAD_OF_TRAININGS,
-    csv_text,
-    entry_of,
-    exact,
-    mark_rows,
-    row_notes,
-)
+from bench.results.records import UNTRAINED, Preset, Record, newest, variant_title
+from bench.results.tables.entries import SPREAD, SPREAD_OF_TRAININGS, entry_of, exact, mark_rows, row_notes
 from bench.results.tables.grid import Grid, Group, Row
 from metrics.columns import Column
 
-Where = tuple[str, str]  # data as printed, protocol
-Variant = tuple[str, Preset]
+Variant = tuple[str, Preset]  # what a row is about: a method and its size
+Heading = tuple[str, str]  # what stands above a group of columns: data as printed, and protocol
 
 
-def free_table(
-    records: Sequence[Record],
-    columns: Sequence[Column],
-    titles: Mapping[str, str],
-    *,
-    name: str = "run",
-) -> Grid:
-    """Arrange the records of one run; `titles` gives the methods in printing order, `columns` the numbers.
+class RunTable:
+    """The records of one run: a row per method variant, and for every data set and protocol a group of columns.
 
-    Columns that no record fills are left out. References are never marked as best.
+    Rows come in the order of `methods`, numbers in that of `columns`; columns that no record fills are left out.
     """
-    places = list(dict.fromkeys((record.cell.data, record.cell.protocol) for record in records))
-    variants = _variants(records, titles)
-    present = tuple(column for column in columns if any(record.fills(column.key) for record in records))
-    groups = tuple(Group(_place_title(place, places), present) for place in places)
-    rows = [
-        Row(
-            variant_title(titles[method], preset),
-            tuple(
-                (entry_of(newest(_matching(records, (method, preset), place, column.key)), column),)
-                for place in places
-                for column in present
-            ),
-            row_notes(record for record in records if (record.cell.method, record.cell.preset) == (method, preset)),
+
+    def __init__(self, records: Sequence[Record], columns: Iterable[Column], methods: Iterable[str]) -> None:
+        self.records = records
+        self.columns = tuple(column for column in columns if any(record.fills(column.key) for record in records))
+        self._cells: dict[tuple[Variant, Heading], list[Record]] = {}
+        for record in records:
+            cell = record.cell
+            place = (cell.method, cell.preset), (cell.data, cell.protocol)
+            self._cells.setdefault(place, []).append(record)
+        found = dict.fromkeys(variant for variant, _ in self._cells)
+        self.variants = [variant for method in methods for variant in found if variant[0] == method]
+        self.headings = list(dict.fromkeys(heading for _, heading in self._cells))
+
+    def grid(self, name: str = "run") -> Grid:
+        """Lay the table out for rendering; references are never marked as best."""
+        groups = tuple(Group(self._head(heading), self.columns) for heading in self.headings)
+        ranked = [method not in REFERENCES for method, _ in self.variants]
+        rows = mark_rows([self._row(variant) for variant in self.variants], self.columns * len(groups), ranked)
+        caption = f"Measured on {', '.join(dict.fromkeys(data for data, _ in self.headings))}"
+        return Grid(name, caption, groups, rows, _notes(self.records))
+
+    def lines(self) -> list[dict[str, object]]:
+        """Lay it out tidily: per method (and data set) one line, per number its mean and `_std`, unrounded.
+
+        Behind them, the ends of the 95 % interval (`_low`, `_high`) of the numbers that have one.
+        """
+        keys = [column.key for column in self.columns]
+        bounded = [key for key in keys if any(key in record.intervals for record in self.records)]
+        lines = []
+        for heading in self.headings:
+            for variant in self.variants:
+                found = {key: self._record(variant, heading, key) for key in keys}
+                if known := [record for record in found.values() if record is not None]:
+                    lines.append({**_about(known), **_numbers(found), **_bounds({key: found[key] for key in bounded})})
+        return lines
+
+    def csv(self) -> str:
+        """Write the tidy form."""
+        return as_csv(self.lines())
+
+    def _record(self, variant: Variant, heading: Heading, key: str) -> Record | None:
+        return newest(record for record in self._cells.get((variant, heading), ()) if record.fills(key))
+
+    def _head(self, heading: Heading) -> str:
+        data, protocol = heading
+        return data if len({protocol for _, protocol in self.headings}) == 1 else f"{data}, {protocol}"
+
+    def _row(self, variant: Variant) -> Row:
+        method, preset = variant
+        entries = tuple(
+            (entry_of(self._record(variant, heading, column.key), column.key, column.decimals),)
+            for heading in self.headings
+            for column in self.columns
         )
-        for method, preset in variants
-    ]
-    ranked = [method not in REFERENCES for method, _ in variants]
-    columns_shown = [column for group in groups for column in group.columns]
-    return Grid(name, _caption(places), groups, mark_rows(rows, columns_shown, ranked), _notes(records))
+        own = (record for record in self.records if (record.cell.method, record.cell.preset) == variant)
+        return Row(variant_title(title_of(method), preset), entries, row_notes(own))
 
 
-def free_csv(records: Sequence[Record], columns: Sequence[Column], titles: Mapping[str, str]) -> str:
-    """Write the same table tidily: per method (and data set) one line, per number its mean and `_std`, unrounded.
-
-    Behind them, the ends of the 95 % interval (`_low`, `_high`) of the numbers that have one.
-    """
-    present = [column.key for column in columns if any(record.fills(column.key) for record in records)]
-    bounded = [key for key in present if any(key in record.intervals for record in records)]
-    heads: list[object] = ["method", "preset", "dataset", "limit", "protocol", "weights"]
-    heads += [head for key in present for head in (key, f"{key}_std")]
-    heads += [head for key in bounded for head in (f"{key}_low", f"{key}_high")]
-    lines = [heads]
-    for place in dict.fromkeys((record.cell.data, record.cell.protocol) for record in records):
-        for variant in _variants(records, titles):
-            found = [newest(_matching(records, variant, place, key)) for key in present]
-            about = next((record for record in found if record is not None), None)
-            if about is None:
-                continue
-            by_key = dict(zip(present, found, strict=True))
-            numbers = [text for key, record in by_key.items() for text in exact(record, key)]
-            numbers += [text for key in bounded for text in _bounds(by_key[key], key)]
-            cell = about.cell
-            weights = "untrained" if any(r is not None and r.weights == "untrained" for r in found) else about.weights
-            lines.append([*variant, cell.dataset, cell.limit or "", cell.protocol, weights, *numbers])
-    return csv_text(lines)
+def _about(records: Sequence[Record]) -> dict[str, object]:
+    cell = records[0].cell
+    return {
+        "method": cell.method,
+        "preset": cell.preset,
+        "dataset": cell.dataset,
+        "limit": cell.limit,
+        "protocol": cell.protocol,
+        "weights": UNTRAINED if any(record.untrained for record in records) else records[0].weights,
+    }
 
 
-def _bounds(record: Record | None, key: str) -> tuple[str, str]:
-    if record is None or key not in record.intervals:
-        return "", ""
-    low, high = record.intervals[key]
-    return repr(low), repr(high)
+def _numbers(records: Mapping[str, Record | None]) -> dict[str, str]:
+    numbers = {}
+    for key, record in records.items():
+        numbers[key], numbers[f"{key}_std"] = exact(record, key)
+    return numbers
 
 
-def _variants(records: Sequence[Record], titles: Mapping[str, str]) -> list[Variant]:
-    found = dict.fromkeys((record.cell.method, record.cell.preset) for record in records)
-    return [variant for method in titles for variant in found if variant[0] == method]
-
-
-def _matching(records: Sequence[Record], variant: Variant, place: Where, key: str) -> list[Record]:
-    return [
-        record
-        for record in records
-        if (record.cell.method, record.cell.preset) == variant
-        and (record.cell.data, record.cell.protocol) == place
-        and record.fills(key)
-    ]
-
-
-def _place_title(place: Where, places: Sequence[Where]) -> str:
-    data, protocol = place
-    return data if len({protocol for _, protocol in places}) == 1 else f"{data}, {protocol}"
-
-
-def _caption(places: Sequence[Where]) -> str:
-    return f"Measured on {', '.join(dict.fromkeys(data for data, _ in places))}"
+def _bounds(records: Mapping[str, Record | None]) -> dict[str, str]:
+    bounds = {}
+    for key, record in records.items():
+        ends = record.intervals.get(key) if record is not None else None
+        bounds[f"{key}_low"], bounds[f"{key}_high"] = map(repr, ends) if ends else ("", "")
+    return bounds
 
 
 def _notes(records: Sequence[Record]) -> tuple[str, ...]:

@@ -3,16 +3,17 @@
 from __future__ import annotations
 
 import html as escaping
-import io
 import re
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 
 from rich.box import SIMPLE
-from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
+from bench.common.files import write_text
+from bench.common.lines import drawn
 from bench.results.tables.grid import Entry, Grid, Number
 from bench.results.tables.latex import latex
 
@@ -39,21 +40,7 @@ def text(grid: Grid, color: bool = False) -> str:
     marked = any(number.mark for row in grid.rows for entry in row.entries for number in entry)
     notes = [*([LEGEND.format(grid.ranked)] if marked and not color else []), *grid.notes]
     notes += [f"[{letter}] {note}" for note, letter in letters.items()]
-    return "\n".join([f"{grid.name}: {grid.caption}", _draw(table, color), *notes]) + "\n"
-
-
-def _draw(table: Table, color: bool) -> str:
-    console = Console(
-        file=io.StringIO(),
-        width=10_000,  # never wrapped: a table is as wide as its numbers
-        force_terminal=color,
-        color_system="standard" if color else None,
-        legacy_windows=False,
-        _environ={},
-    )
-    with console.capture() as capture:
-        console.print(table)
-    return "\n".join(line.rstrip() for line in capture.get().splitlines() if line.strip())
+    return "\n".join([f"{grid.name}: {grid.caption}", drawn(table, color=color), *notes]) + "\n"
 
 
 def _text(number: Number, letters: dict[str, str], color: bool, beside: bool) -> Text:
@@ -141,3 +128,14 @@ FORMATS: dict[str, tuple[str, Callable[[Grid], str]]] = {  # name -> (suffix of 
     "markdown": (".md", markdown),
     "html": (".html", html),
 }
+SUFFIXES = {"csv": ".csv", **{name: suffix for name, (suffix, _) in FORMATS.items()}}
+
+
+def write_table(stem: Path, grid: Grid, csv: str, forms: Iterable[str]) -> list[Path]:
+    """Write a table in several forms, each to a file named by the stem and its suffix; `csv` is its long form."""
+    written = []
+    for form in forms:
+        path = stem.with_name(stem.name + SUFFIXES[form])
+        write_text(path, csv if form == "csv" else FORMATS[form][1](grid))
+        written.append(path)
+    return written

@@ -12,8 +12,7 @@ import torch
 from PIL import Image
 from small_runs import SMALL, bench, measure, records, tables, times
 
-from bench.commands import run as run_command
-from bench.evaluation.measure import measure as evaluation
+from bench.evaluation.measure import Session
 from models.groupdnet.method import GroupDNet
 from models.inade import INADE, Inade
 from models.spade import SPADE
@@ -201,7 +200,7 @@ def test_an_image_that_is_not_finite_fails_its_method_and_no_other(tmp_path, mon
 @pytest.mark.parametrize("function", ["replace", "fsync"])
 def test_a_full_disk_stops_the_run_and_a_second_one_finishes(tmp_path, monkeypatch, function):
     assert measure(tmp_path / "unbroken", *QUICK, methods="truth,inade").exit_code == 0
-    monkeypatch.setattr(evaluation, "SHARD", 2)
+    monkeypatch.setattr("bench.evaluation.shards.SHARD", 2)
     original, calls, out = getattr(os, function), [], tmp_path / "out"
 
     def full(*places):
@@ -223,7 +222,7 @@ def test_a_full_disk_stops_the_run_and_a_second_one_finishes(tmp_path, monkeypat
 
 def test_a_folder_that_cannot_be_written_is_refused_before_anything_is_measured(tmp_path, monkeypatch):
     (tmp_path / "file").write_text("not a folder")
-    monkeypatch.setattr(run_command.Evaluation, "run", lambda *_, **__: pytest.fail("measured all the same"))
+    monkeypatch.setattr(Session, "_measure_cell", lambda *_, **__: pytest.fail("measured all the same"))
     refused(measure(tmp_path / "file" / "out", *QUICK), tmp_path / "file" / "out", "name another folder")
 
 

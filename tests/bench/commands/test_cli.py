@@ -4,22 +4,18 @@ import errno
 import json
 import os
 import signal
-import subprocess
 import sys
-import time
-from pathlib import Path
 
 import click
 import pytest
 from click.testing import CliRunner
+from processes import CHECKOUT, PYTHON, finished, running, stop_when
 from synthetic_records import done
 
 from bench.commands import cli
 from bench.common import catalog, options
 from bench.common.errors import UserError
 from bench.results.store import RecordStore
-
-CHECKOUT = Path(__file__).parents[3]
 
 
 def run(*words):
@@ -46,7 +42,7 @@ def broken(monkeypatch):
     ids=" ".join,
 )
 def test_torch_is_not_loaded_for(words):
-    code = f"""if True:
+    program = f"""if True:
         import sys
         from bench.commands.cli import cli
         sys.argv[1:] = {words}
@@ -55,18 +51,16 @@ def test_torch_is_not_loaded_for(words):
         finally:
             assert "torch" not in sys.modules
     """
-    done = subprocess.run([sys.executable, "-c", code], cwd=CHECKOUT, capture_output=True, text=True)
-    assert (done.returncode, done.stderr) == (0, "")
-    assert done.stdout
+    code, output, errors = finished(*PYTHON, program)
+    assert (code, errors) == (0, "")
+    assert output
 
 
 def test_the_module_runs_as_the_command_does():
-    done = subprocess.run(
-        [sys.executable, "-m", "bench", "tabel"], cwd=CHECKOUT, capture_output=True, text=True, check=False
-    )
-    assert done.returncode == 2
-    assert done.stderr.startswith("error: Unknown command 'tabel'. Did you mean 'table'?")
-    assert done.stderr.count("\n") == 1
+    code, _, errors = finished(sys.executable, "-m", "bench", "tabel")
+    assert code == 2
+    assert errors.startswith("error: Unknown command 'tabel'. Did you mean 'table'?")
+    assert errors.count("\n") == 1
 
 
 def test_the_help_page_names_every_command():
@@ -147,17 +141,14 @@ def test_debug_shows_the_traceback(broken, words):
 
 
 def test_a_signal_from_the_keyboard_gives_130():
-    code = (
-        "import sys, time, click; from bench import cli\n"
+    program = (
+        "import sys, time, click; from bench.commands import cli\n"
         "@click.command()\n"
         "def command(): print('ready', flush=True); time.sleep(30)\n"
         "cli.resolve = lambda *_: command; sys.argv[1:] = ['run']; cli.main()\n"
     )
-    process = subprocess.Popen([sys.executable, "-c", code], cwd=CHECKOUT, stdout=-1, stderr=-1, text=True)
-    assert process.stdout.readline() == "ready\n"
-    time.sleep(0.1)
-    process.send_signal(signal.SIGINT)
-    _, errors = process.communicate(timeout=20)
+    with running(*PYTHON, program) as process:
+        _, errors = stop_when(process, lambda: process.stdout.readline() == "ready\n", signal.SIGINT)
     assert process.returncode == 130
     assert errors.strip() == "interrupted"
 

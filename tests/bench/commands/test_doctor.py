@@ -6,7 +6,7 @@ import pytest
 from click.testing import CliRunner
 
 from bench.commands.cli import cli
-from bench.evaluation.measure import doctor as checkup
+from bench.evaluation.doctor import LEAST_DISK
 from bench.weights.known import WEIGHT_FILES
 
 
@@ -103,6 +103,6 @@ def test_a_device_that_is_not_there_is_missing():
 
 def test_a_full_disk_is_missing_space(monkeypatch):
     usage = namedtuple("usage", "total used free")
-    monkeypatch.setattr(shutil, "disk_usage", lambda _: usage(10, 10, int(checkup.LEAST_DISK) - 1))
+    monkeypatch.setattr(shutil, "disk_usage", lambda _: usage(10, 10, int(LEAST_DISK) - 1))
     assert run().exit_code == 1
     assert checks()["disk"]["state"] == "missing"

@@ -7,9 +7,11 @@ import signal
 
 import pytest
 import torch
-from small_runs import SMALL, measure, start, stop_when, tables, times
+from processes import BENCH, running, stop_when
+from small_runs import SMALL, measure, tables, times
 
-from bench.evaluation.measure import measure as evaluation
+from bench.evaluation.one_pass import Pass
+from bench.evaluation.shards import ShardStore
 from bench.results.store import RecordStore
 from models.inade import Inade
 
@@ -56,17 +58,17 @@ def second_method(out):
 @pytest.mark.parametrize("seen", [first_shard, first_record, second_method])
 def test_a_killed_run_goes_on_and_ends_with_the_same_tables(unbroken, tmp_path, monkeypatch, seen):
     words = ("--methods", "truth,inade", "--dataset", "paperdolls2", "--out", tmp_path, *SMALL, *LONG)
-    process = start("run", *words)
-    stop_when(process, lambda: seen(tmp_path), signal.SIGKILL)
+    with running(*BENCH, "run", *words) as process:
+        stop_when(process, lambda: seen(tmp_path), signal.SIGKILL)
     assert process.returncode == -signal.SIGKILL
     before, shards = times(tmp_path), [int(path.stem) for path in first_shard(tmp_path)]
-    drawn, run = [], evaluation.Pass.run
+    drawn, run = [], Pass.run
 
     def counted(self, todo, advance):
         drawn.append((type(self.method).__name__.lower(), len(todo)))
         return run(self, todo, advance)
 
-    monkeypatch.setattr(evaluation.Pass, "run", counted)
+    monkeypatch.setattr(Pass, "run", counted)
     assert measure(tmp_path, *LONG, methods="truth,inade").exit_code == 0
     assert tables(tmp_path) == unbroken
     assert before.items() <= times(tmp_path).items()  # no finished record was touched
@@ -78,7 +80,7 @@ def test_a_killed_run_goes_on_and_ends_with_the_same_tables(unbroken, tmp_path, 
 
 
 def test_a_run_stopped_before_any_of_its_files_is_whole_ends_the_same(tmp_path, monkeypatch):
-    monkeypatch.setattr(evaluation, "SHARD", 2)
+    monkeypatch.setattr("bench.evaluation.shards.SHARD", 2)
     words = ("--metrics", "fid-pd,lpips-pd,mcsd-pd", "--set", "lpips.groups=2")
     replace, count = os.replace, [0, 0]  # so far, and the one to stop at
 
@@ -122,15 +124,15 @@ def test_a_run_stopped_between_two_records_draws_nothing_again(tmp_path, monkeyp
         raise RuntimeError("all images have been drawn")
 
     before = times(tmp_path)
-    monkeypatch.setattr(evaluation.Pass, "_draw_images", refuse)
-    monkeypatch.setattr(evaluation.Pass, "_draw_regions", refuse)
+    monkeypatch.setattr(Pass, "_draw_images", refuse)
+    monkeypatch.setattr(Pass, "_draw_regions", refuse)
     assert measure(tmp_path, *METRICS, methods="inade").exit_code == 0
     assert before.items() <= times(tmp_path).items()
     assert len(times(tmp_path)) == 3
 
 
 def test_fresh_does_not_go_on_from_a_stopped_run(tmp_path, monkeypatch):
-    monkeypatch.setattr(evaluation, "SHARD", 2)
+    monkeypatch.setattr("bench.evaluation.shards.SHARD", 2)
     synthesize, calls = Inade.synthesize, [0]
 
     def counted(self, layout, style):
@@ -162,8 +164,8 @@ def test_a_damaged_state_is_named(tmp_path, monkeypatch):
 
 def test_ctrl_c_is_one_line_and_code_130_and_the_run_goes_on(unbroken, tmp_path):
     words = ("--methods", "truth,inade", "--dataset", "paperdolls2", "--out", tmp_path, *SMALL, *LONG)
-    process = start("run", *words, "--num-workers", "2")
-    _, errors = stop_when(process, lambda: first_shard(tmp_path), signal.SIGINT)
+    with running(*BENCH, "run", *words, "--num-workers", "2") as process:
+        _, errors = stop_when(process, lambda: first_shard(tmp_path), signal.SIGINT)
     assert (process.returncode, errors.strip()) == (130, "interrupted")
     assert measure(tmp_path, *LONG, methods="truth,inade").exit_code == 0
     assert tables(tmp_path) == unbroken
@@ -172,12 +174,10 @@ def test_ctrl_c_is_one_line_and_code_130_and_the_run_goes_on(unbroken, tmp_path)
 @pytest.mark.parametrize(("pause", "written"), [(1e9, 0), (-1.0, 3)])
 def test_a_large_state_is_written_now_and_then(tmp_path, monkeypatch, pause, written):
     saved = []
-    save = evaluation.ShardStore.save
-    monkeypatch.setattr(
-        evaluation.ShardStore, "save", lambda self, *words: saved.append(words[1]) or save(self, *words)
-    )
-    monkeypatch.setattr(evaluation, "SHARD", 2)
-    monkeypatch.setattr(evaluation, "_SMALL", -1)
-    monkeypatch.setattr(evaluation, "_PAUSE", pause)
+    save = ShardStore.save
+    monkeypatch.setattr(ShardStore, "save", lambda self, *words: saved.append(words[1]) or save(self, *words))
+    monkeypatch.setattr("bench.evaluation.shards.SHARD", 2)
+    monkeypatch.setattr("bench.evaluation.shards._SMALL", -1)
+    monkeypatch.setattr("bench.evaluation.shards._PAUSE", pause)
     assert measure(tmp_path, "--metrics", "lpips-pd", methods="inade").exit_code == 0
     assert len(saved) == written

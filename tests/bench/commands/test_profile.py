@@ -8,11 +8,11 @@ import torch
 from click.testing import CliRunner
 
 from bench.commands.cli import cli
+from bench.evaluation import costs
 from bench.evaluation.costs import CostPlan, count, plan_costs, probe_layout
-from bench.evaluation.measure import costs as profiling
 from bench.results.store import RecordStore
 from models.clade import CLADE_ICPE
-from models.inade import INADE
+from models.inade import INADE, InstanceNoiseNorm
 from models.sean import SEAN
 from models.spade import SPADE, VSPADE
 
@@ -69,7 +69,7 @@ class Clock:
 
 def test_time_is_measured_on_request_with_its_spread(run, tmp_path, monkeypatch):
     monkeypatch.setattr(torch.backends.cudnn, "allow_tf32", True)
-    monkeypatch.setattr(profiling, "Seconds", Clock)
+    monkeypatch.setattr(costs, "Seconds", Clock)
     row = json.loads(run("--methods", "spade", "--json").stdout)[0]
     assert row["seconds"] is row["seconds_p10"] is row["calls"] is row["device"] is None
     row = json.loads(run("--methods", "spade", "--time", "--repeats", 3, "--json").stdout)[0]
@@ -83,7 +83,7 @@ def test_time_is_measured_on_request_with_its_spread(run, tmp_path, monkeypatch)
 
 
 def test_a_time_that_others_disturbed_is_marked(run, tmp_path, monkeypatch):
-    monkeypatch.setattr(profiling, "Seconds", Clock)
+    monkeypatch.setattr(costs, "Seconds", Clock)
     words = ("--methods", "spade,inade", "--time", "--repeats", 7)
     doubt = "Timed while others used the machine: the process had the CPU 50% of the time."
     assert json.loads(run(*words, "--json").stdout)[0]["doubts"] == doubt
@@ -112,12 +112,10 @@ def test_what_is_on_record_is_not_measured_again_unless_asked(run, tmp_path, mon
     records = {record.metric: record for record in RecordStore(tmp_path)}
     assert {record.weights for record in records.values()} == {"none"}
     assert records.keys() == {"params", "macs"}
-    monkeypatch.setattr(profiling, "count", lambda plan: 1 / 0)
+    monkeypatch.setattr(costs, "count", lambda plan: 1 / 0)
     assert json.loads(run("--methods", "spade", "--json").stdout) == first
     assert "ZeroDivisionError" in run("--methods", "spade", "--fresh").stderr
-    monkeypatch.setattr(
-        profiling, "count", lambda plan: ("meta", {"params": {"params_m": 1.0}, "macs": {"gmacs": 2.0}})
-    )
+    monkeypatch.setattr(costs, "count", lambda plan: ("meta", {"params": {"params_m": 1.0}, "macs": {"gmacs": 2.0}}))
     assert json.loads(run("--methods", "spade", "--fresh", "--json").stdout)[0]["params_m"] == 1.0
 
 
@@ -165,7 +163,7 @@ def test_the_layout_has_all_classes_and_the_documented_instances():
 def test_the_multiply_adds_of_inade_grow_with_the_instances(monkeypatch):
     plan = CostPlan(INADE, INADE.tiny, "paperdolls2", "tiny")
     few = count(plan)[1]["macs"]
-    monkeypatch.setattr(profiling, "_OTHER_INSTANCES", 9)
+    monkeypatch.setattr(costs, "_OTHER_INSTANCES", 9)
     more = count(plan)[1]["macs"]
     rows = sum(norm.fc_noise.weight.numel() for norm in norms_of(INADE))  # 2 noises of every instance
     assert (more["gmacs"] - few["gmacs"]) * 1e9 == pytest.approx(2 * rows)
@@ -173,7 +171,7 @@ def test_the_multiply_adds_of_inade_grow_with_the_instances(monkeypatch):
 
 
 def norms_of(spec):
-    return [module for module in spec.build(spec.tiny).modules() if isinstance(module, profiling.InstanceNoiseNorm)]
+    return [module for module in spec.build(spec.tiny).modules() if isinstance(module, InstanceNoiseNorm)]
 
 
 def test_an_encoder_inside_the_generator_is_counted_once_and_run():

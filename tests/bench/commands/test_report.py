@@ -1,11 +1,10 @@
 from __future__ import annotations
 
-import subprocess
-import sys
 from dataclasses import replace
 
 import numpy as np
-from small_runs import CHECKOUT, bench
+from processes import PYTHON, finished
+from small_runs import bench
 from synthetic_records import of_run
 
 from bench.results.store import RecordStore
@@ -66,7 +65,7 @@ def test_it_says_what_is_missing(tmp_path):
 
 
 def test_it_loads_neither_torch_nor_matplotlib_where_nothing_is_drawn(tmp_path):
-    code = f"""if True:
+    program = f"""if True:
         import sys
         from bench.commands.cli import cli
         sys.argv[1:] = {["report", "--records", str(stored(tmp_path)), "-o", str(tmp_path / "report.html")]}
@@ -75,5 +74,5 @@ def test_it_loads_neither_torch_nor_matplotlib_where_nothing_is_drawn(tmp_path):
         finally:
             assert not {{"torch", "matplotlib"}} & sys.modules.keys()
     """
-    done = subprocess.run([sys.executable, "-c", code], cwd=CHECKOUT, capture_output=True, text=True, check=False)
-    assert (done.returncode, done.stderr) == (0, "")
+    code, _, errors = finished(*PYTHON, program)
+    assert (code, errors) == (0, "")

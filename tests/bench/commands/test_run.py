@@ -15,10 +15,10 @@ from PIL import Image
 from small_runs import measure, records, tables, times, values
 
 from bench.common.files import sha256_of
+from bench.common.places import SHIPPED_WEIGHTS
 from bench.datasets.paperdolls.dataset import Paperdolls
-from bench.evaluation.measure import measure as evaluation
 from bench.synthesis.images import to_bytes
-from bench.weights.known import SHIPPED, WEIGHT_FILES
+from bench.weights.known import WEIGHT_FILES
 from metrics.base import Samples
 from metrics.networks.paperdolls import PaperdollsFeatures
 from models.inade import Inade
@@ -60,7 +60,7 @@ def test_a_second_run_computes_nothing_and_writes_the_same_tables(finished, monk
 
 def test_a_record_says_which_networks_looked_and_who_vouches_for_them(finished):
     found = {record.metric: record for record in records(finished)}
-    sha256 = sha256_of(SHIPPED / "paperdolls" / "features.safetensors")
+    sha256 = sha256_of(SHIPPED_WEIGHTS / "paperdolls" / "features.safetensors")
     assert found["fid-pd"].networks == {"paperdolls_features": f"{sha256} (training record)"}
     assert found["params"].networks == {}
     assert {record.doubts for record in found.values()} == {()}
@@ -76,7 +76,7 @@ def test_another_network_must_be_allowed_and_shows_beside_its_numbers(tmp_path, 
     shown = measure(tmp_path, *words, "--allow-unknown-weights", methods="inade")
     assert shown.exit_code == 0
     found = {record.metric: record for record in records(tmp_path)}
-    sha256 = sha256_of(SHIPPED / "paperdolls" / "features.safetensors")
+    sha256 = sha256_of(SHIPPED_WEIGHTS / "paperdolls" / "features.safetensors")
     assert found["lpips-pd"].networks == {"paperdolls_features": f"{sha256} (unknown)"}
     doubt = f"Measured with another paperdolls_features than the known one: SHA-256 {sha256[:8]}."
     assert found["lpips-pd"].doubts == (doubt,)
@@ -134,7 +134,7 @@ def test_a_metric_asked_for_later_computes_only_itself_and_gives_the_same(finish
 
 
 def test_batch_size_and_shards_change_no_number(finished, tmp_path, monkeypatch):
-    monkeypatch.setattr(evaluation, "SHARD", 2)
+    monkeypatch.setattr("bench.evaluation.shards.SHARD", 2)
     for size in ("1", "7"):
         assert measure(tmp_path / size, "--batch-size", size, methods="inade").exit_code == 0
         for key, value in values(tmp_path / size).items():

@@ -7,6 +7,7 @@ from PIL import Image
 from bench.commands.cli import cli
 from bench.datasets.paperdolls.dataset import PAPERDOLLS2, open_paperdolls2
 from bench.evaluation.one_pass import Pass
+from bench.synthesis.easel import Easel
 from bench.synthesis.images import to_photos
 from bench.synthesis.regions import parse_part
 from bench.synthesis.samples import draw
@@ -70,7 +71,9 @@ class Collector:
 def test_the_images_are_those_that_metrics_see(text):
     dataset, part, method = open_paperdolls2("val"), parse_part(text, PAPERDOLLS2), TRUTH.build(TRUTH.tiny)
     collector = Collector(View(part.vary, 3))
-    everything = Pass(method, dataset, num_layouts=2, metrics={"all": collector}, seed=5, batch_size=6, device=CPU)
+    everything = Pass(
+        method=method, dataset=dataset, num_layouts=2, metrics={"all": collector}, seed=5, batch_size=6, device=CPU
+    )
     for _ in everything.run([[1]], lambda _: None):
         pass
     seen = [
@@ -79,7 +82,7 @@ def test_the_images_are_those_that_metrics_see(text):
         for n in range(len(samples.fake))
         if samples.region_id is None or samples.region_id[n] == part.id
     ]
-    drawn = draw(method, dataset, 1, part, 3, 5, CPU)
+    drawn = draw(Easel(method=method, dataset=dataset, seed=5, device=CPU), 1, part, 3)
     assert len(seen) == 1
     assert (to_photos(drawn) == to_photos(seen[0])).all()
 

@@ -15,7 +15,8 @@ from bench.common.files import sha256_of
 from bench.datasets.paperdolls.dataset import open_paperdolls
 from bench.parity.fill import fill_network
 from bench.synthesis.images import photos_to_tensor
-from bench.weights import known as weight_files
+from bench.weights.known import WEIGHT_FILES, WeightFile
+from bench.weights.tensors import read_weights
 from metrics.segmentation import confusion, iou_per_class
 from segmenters.parsing_unet import DeepFashionUNet
 
@@ -44,9 +45,9 @@ def root(tmp_path_factory):
 
 @pytest.fixture(autouse=True)
 def known_weights(monkeypatch):
-    if "deepfashion_unet" not in weight_files.WEIGHT_FILES:
-        entry = weight_files.WeightFile("deepfashion_unet", "segmenters/deepfashion_unet.safetensors", "", None, "")
-        monkeypatch.setitem(weight_files.WEIGHT_FILES, "deepfashion_unet", entry)
+    if "deepfashion_unet" not in WEIGHT_FILES:
+        entry = WeightFile("deepfashion_unet", "segmenters/deepfashion_unet.safetensors", "", None, "")
+        monkeypatch.setitem(WEIGHT_FILES, "deepfashion_unet", entry)
 
 
 def run(root, out, *words):
@@ -60,7 +61,8 @@ def test_real_photos_are_read_and_scored(root, tmp_path):
     done = run(root, tmp_path, "--save-images", tmp_path / "images")
     assert done.exit_code == 0, done.stderr
     (record,) = records(tmp_path)
-    segmenter = DeepFashionUNet.from_files([root / "weights" / "segmenters" / "deepfashion_unet.safetensors"])
+    path = root / "weights" / "segmenters" / "deepfashion_unet.safetensors"
+    segmenter = DeepFashionUNet.from_states([read_weights(path)])
     drawn = open_paperdolls("val", size=256)
     items = [drawn[index] for index in range(ITEMS)]
     labels = torch.from_numpy(np.stack([item.labels for item in items])).long()

@@ -1,11 +1,10 @@
 import hashlib
 import json
-import subprocess
-import sys
 from pathlib import Path
 
 import pytest
 from click.testing import CliRunner
+from processes import PYTHON, finished
 
 from bench.commands.cli import cli
 from bench.commands.weights import cells_without_release
@@ -39,9 +38,8 @@ def listed(root, *words):
     ],
 )
 def test_naming_the_files_needs_no_torch(code):
-    code = f"import sys; {code}; sys.exit('torch' in sys.modules)"
-    done = subprocess.run([sys.executable, "-c", code], cwd=Path(__file__).parents[3], check=False, capture_output=True)
-    assert done.returncode == 0, done.stderr
+    result, _, errors = finished(*PYTHON, f"import sys; {code}; sys.exit('torch' in sys.modules)")
+    assert result == 0, errors
 
 
 def test_the_plain_list_says_which_files_are_there(tmp_path, monkeypatch):

@@ -7,9 +7,10 @@ from dataclasses import replace
 import pytest
 from file_server import CONTENT, OTHER, SHA256, files_below
 
+from bench.common.places import SHIPPED_WEIGHTS
 from bench.weights import downloads
-from bench.weights import known as weight_files
-from bench.weights.known import WEIGHT_FILES
+from bench.weights.fetch import fetch as fetched
+from bench.weights.known import WEIGHT_FILES, verified
 
 
 def test_a_fetched_file_lies_where_the_suite_looks_for_it(known, fetch, place, tmp_path):
@@ -18,7 +19,7 @@ def test_a_fetched_file_lies_where_the_suite_looks_for_it(known, fetch, place, t
     assert (done.exit_code, done.stdout) == (0, f"{place}\n")
     assert place.read_bytes() == CONTENT
     assert files_below(tmp_path) == ["good.pth"]
-    assert weight_files.verified("tiny", tmp_path) == (place, SHA256)
+    assert verified("tiny", tmp_path) == (place, SHA256)
 
 
 def test_a_right_file_is_not_fetched_twice_and_a_wrong_one_is_replaced(known, server, fetch, place):
@@ -80,7 +81,7 @@ def test_a_full_disk_is_no_matter_of_the_network(known, fetch, monkeypatch):
 def test_the_progress_of_a_download_adds_up(known, tmp_path):
     known()
     heard = []
-    weight_files.fetch("tiny", tmp_path, lambda count, total: heard.append((count, total)))
+    fetched("tiny", tmp_path, lambda count, total: heard.append((count, total)))
     assert sum(count for count, _ in heard) == len(CONTENT)
     assert {total for _, total in heard} == {len(CONTENT)}
     assert len(heard) > 2
@@ -97,7 +98,7 @@ def test_a_hash_that_nobody_published_is_printed_and_kept(known, fetch, place, t
     assert SHA256 in done.stdout
     assert "trusted on this first use" in done.stdout
     assert place.with_name("good.pth.sha256").read_text() == f"{SHA256}  good.pth\n"  # as sha256sum --check reads it
-    assert weight_files.verified("tiny", tmp_path) == (place, SHA256)
+    assert verified("tiny", tmp_path) == (place, SHA256)
     assert fetch("tiny").stdout == f"{place}\n"
 
 
@@ -165,7 +166,7 @@ def test_a_file_that_the_suite_makes_is_said_with_its_command(fetch):
 
 def test_a_shipped_file_is_there(fetch):
     done = fetch("paperdolls_features")
-    assert (done.exit_code, done.stdout) == (0, f"{weight_files.SHIPPED / 'paperdolls' / 'features.safetensors'}\n")
+    assert (done.exit_code, done.stdout) == (0, f"{SHIPPED_WEIGHTS / 'paperdolls' / 'features.safetensors'}\n")
 
 
 # Many

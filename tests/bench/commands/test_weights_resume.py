@@ -2,7 +2,7 @@
 
 from file_server import CONTENT, CUT, OTHER, files_below
 
-from bench.weights import known as weight_files
+from bench.weights.fetch import fetch as fetched
 
 
 def test_a_download_that_was_cut_off_goes_on_where_it_was(known, server, fetch, tmp_path):
@@ -22,7 +22,7 @@ def test_the_progress_of_a_second_attempt_starts_where_the_first_ended(known, fe
     known("cut.pth")
     fetch("tiny")
     heard = []
-    weight_files.fetch("tiny", tmp_path, lambda count, total: heard.append((count, total)))
+    fetched("tiny", tmp_path, lambda count, total: heard.append((count, total)))
     assert heard[0] == (CUT, len(CONTENT))
     assert sum(count for count, _ in heard) == len(CONTENT)
 

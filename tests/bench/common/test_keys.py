@@ -6,7 +6,7 @@ from dataclasses import fields
 import pytest
 
 from bench.common.keys import content_key
-from bench.evaluation.plan import CellPlan, effective_protocol
+from bench.evaluation.plan import CellPlan
 from bench.results.records import Cell
 from metrics.protocol import PROTOCOLS
 from models.scgan.method import SCGAN
@@ -51,4 +51,4 @@ def test_a_key_of_something_without_a_fixed_text_is_refused(value):
 def test_only_a_network_without_styles_has_its_runs_cut_to_one(dataset, repeats):
     given = {"cell": Cell("scgan", "paper", dataset, "inade2021"), "method": SCGAN, "protocol": PROTOCOLS["inade2021"]}
     plan = CellPlan(**{**dict.fromkeys(field.name for field in fields(CellPlan)), **given})
-    assert effective_protocol(plan).repeats == repeats
+    assert plan.effective_protocol.repeats == repeats

@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 import platform
-import subprocess
-import sys
 
 import pytest
+from processes import PYTHON, finished
 
 PROGRAM = """
 import resource, sys, torch
@@ -23,10 +22,5 @@ print(resource.getrusage(resource.RUSAGE_SELF).ru_minflt - before)
 
 @pytest.mark.skipif(platform.libc_ver()[0] != "glibc", reason="the allocator is another one")
 def test_freed_memory_is_not_asked_for_again():
-    faults = {
-        how: int(
-            subprocess.run([sys.executable, "-c", PROGRAM, how], capture_output=True, text=True, check=True).stdout
-        )
-        for how in ("keep", "give back")
-    }
+    faults = {how: int(finished(*PYTHON, PROGRAM, how)[1]) for how in ("keep", "give back")}
     assert faults["keep"] * 10 < faults["give back"]

@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 import pickle
 import signal
-import subprocess
 import sys
 import time
 from functools import partial
@@ -16,7 +15,7 @@ import pytest
 import torch  # noqa: F401 - workers are to do without it
 from noted_items import Noted, end_process, loaded_after, wait_for_workers
 from PIL import Image
-from small_runs import CHECKOUT, start_program
+from processes import PYTHON, finished, is_running, running, stop_when, wait_until
 
 from bench.common import workers
 from bench.common.errors import UserError
@@ -125,9 +124,8 @@ def test_a_worker_that_is_killed_is_one_clear_error_and_the_next_call_has_new_on
 
 
 PROGRAM = """if True:
-    import os, sys, time
+    import sys, time
     from bench.common.workers import _team
-    os.setsid()
     team = _team(2)
     while sys.argv[1] == "up" and not team.is_up:
         time.sleep(0.01)
@@ -139,27 +137,14 @@ PROGRAM = """if True:
 """
 
 
-def is_running(process):
-    try:
-        state = Path(f"/proc/{process}/stat").read_text().rpartition(")")[2].split()[0]
-    except OSError:
-        return False
-    return state != "Z"  # ended, though nobody has asked for its code
-
-
 @pytest.mark.skipif(not Path("/proc/self/stat").exists(), reason="processes are listed elsewhere")
 def test_workers_end_when_their_parent_is_killed():
-    process = start_program(PROGRAM, "up")
-    found = list(map(int, process.stdout.readline().split()))
-    assert len(found) == 2
-    assert all(map(is_running, found))
-    process.kill()
-    process.communicate(timeout=60)
-    for _ in range(500):
-        if not any(map(is_running, found)):
-            return
-        time.sleep(0.01)
-    pytest.fail("workers outlive their parent")
+    with running(*PYTHON, PROGRAM, "up") as process:
+        found = list(map(int, process.stdout.readline().split()))
+        assert len(found) == 2
+        assert all(map(is_running, found))
+        process.kill()
+        wait_until(lambda: not any(map(is_running, found)))
 
 
 def test_a_program_that_is_no_file_has_workers_too():
@@ -169,15 +154,12 @@ def test_a_program_that_is_no_file_has_workers_too():
         "while not _team(1).is_up: pass\n"
         "assert [os.getpid()] != list(done_ahead([os.getpid], 1))\n"  # not guarded: run in a worker it would start more
     )
-    done = subprocess.run([sys.executable, "-"], input=program, cwd=CHECKOUT, capture_output=True, text=True)
-    assert (done.returncode, done.stderr) == (0, "")
+    assert finished(sys.executable, "-", text=program) == (0, "", "")
 
 
 @pytest.mark.skipif(os.name != "posix", reason="process groups are of POSIX")
 @pytest.mark.parametrize("moment", ["up", "starting"])
 def test_ctrl_c_in_a_terminal_reaches_the_workers_too_and_they_say_nothing(moment):
-    process = start_program(PROGRAM, moment)
-    process.stdout.readline()
-    os.killpg(process.pid, signal.SIGINT)
-    _, errors = process.communicate(timeout=60)
+    with running(*PYTHON, PROGRAM, moment) as process:
+        _, errors = stop_when(process, process.stdout.readline, signal.SIGINT)
     assert (process.returncode, errors) == (130, "")

@@ -1,10 +1,12 @@
+from types import SimpleNamespace
+
 import numpy as np
 import pytest
 from small_files import areas, photo, save
 
 from bench.common.errors import UserError
 from bench.datasets.celebamask_hq import CELEBAMASK_HQ, MASKS, open_celebamask_hq
-from bench.evaluation.plan import Wishes, plan_cells
+from bench.evaluation.plan import Request, plan_cells
 
 FACES = ("2", "10", "1")
 
@@ -117,8 +119,11 @@ def test_names_and_colours():
 
 def test_every_network_reads_label_maps_and_photos_at_its_own_size(packaged):
     """SC-GAN and MaskGAN draw faces of 512x512, all others of 256x256."""
-    wishes = Wishes(("scgan", "inade"), ("celebamask-hq",), ("fid", "params"), untrained=True)
-    scgan, inade = plan_cells(wishes, packaged, packaged)
+    request = Request(
+        methods=("scgan", "inade"), datasets=("celebamask-hq",), metrics=("fid", "params"), untrained=True
+    )
+    networks = SimpleNamespace(weights_root=packaged, sha256=str)  # no file of Inception's weights is here
+    scgan, inade = plan_cells(request, packaged, networks)
     assert scgan.dataset[0].image.shape == (512, 512, 3)
     assert inade.dataset[0].image.shape == (256, 256, 3)
     assert scgan.fingerprint != inade.fingerprint

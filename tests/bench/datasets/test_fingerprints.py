@@ -8,7 +8,7 @@ import time
 
 import pytest
 
-from bench.datasets.parts import fingerprints as _fingerprints
+from bench.datasets.parts import fingerprints
 from bench.datasets.parts.fingerprints import cache_folder, fingerprint_of
 
 
@@ -16,7 +16,7 @@ from bench.datasets.parts.fingerprints import cache_folder, fingerprint_of
 def files(tmp_path, monkeypatch):
     """Three files that were written a while ago, and a cache of their own."""
     monkeypatch.setenv("BENCH_CACHE", str(tmp_path / "cache"))
-    monkeypatch.setattr(_fingerprints, "SETTLED", -1.0)  # the clock is not waited for
+    monkeypatch.setattr(fingerprints, "SETTLED", -1.0)  # the clock is not waited for
     paths = [tmp_path / name for name in ("a.png", "b.png", "c.png")]
     for path in paths:
         path.write_bytes(path.name.encode())
@@ -26,8 +26,8 @@ def files(tmp_path, monkeypatch):
 @pytest.fixture
 def read(monkeypatch):
     """The files whose bytes were read, in order."""
-    found, sha256_of = [], _fingerprints.sha256_of
-    monkeypatch.setattr(_fingerprints, "sha256_of", lambda path: found.append(path.name) or sha256_of(path))
+    found, sha256_of = [], fingerprints.sha256_of
+    monkeypatch.setattr(fingerprints, "sha256_of", lambda path: found.append(path.name) or sha256_of(path))
     return found
 
 
@@ -74,7 +74,7 @@ def test_equal_files_elsewhere_have_the_same_fingerprint(files, tmp_path):
 
 
 def test_what_was_written_just_now_is_not_remembered_as_it_may_change_within_a_tick(files, read, monkeypatch):
-    monkeypatch.setattr(_fingerprints, "SETTLED", 60.0)
+    monkeypatch.setattr(fingerprints, "SETTLED", 60.0)
     fingerprint_of("title", files)
     fingerprint_of("title", files)
     assert len(read) == 6

@@ -9,11 +9,11 @@ import torch
 from noted_items import Noted, wait_for_workers
 
 from bench.common.catalog import methods, resolve
+from bench.common.places import SHIPPED_WEIGHTS
 from bench.datasets.paperdolls.dataset import open_paperdolls2
 from bench.evaluation.one_pass import Pass, chosen_layouts
 from bench.synthesis.images import from_bytes, to_bytes
 from bench.synthesis.methods import MethodWeights, build_method
-from bench.weights.known import SHIPPED
 from metrics.base import Metric, View
 
 IMAGES, CLASSES, INSTANCES = View("image", 3), View("class", 2, layouts=3), View("instance", 2, layouts=3)
@@ -48,7 +48,7 @@ class Watched:
     def __init__(self, name="inade"):
         spec = resolve("method", methods(), name)
         # Trained where weights are shipped: untrained INADE saturates, and blows a rounding up to black or white.
-        shipped = SHIPPED / "paperdolls" / f"{name}.safetensors"
+        shipped = SHIPPED_WEIGHTS / "paperdolls" / f"{name}.safetensors"
         weights = MethodWeights((("", shipped, ""),)) if shipped.exists() else MethodWeights(untrained=name != "truth")
         self.method = build_method(spec, spec.tiny, weights, CPU)
         self.styles, self.calls = [], []
@@ -76,7 +76,16 @@ def draw(watched, *views, shards=None, total=5, batch_size=8, seed=0, extractor=
     """Run a pass and return the collectors of all views."""
     metrics = {str(n): Collector(view, extractor) for n, view in enumerate(views)}
     dataset = dataset or open_paperdolls2("val")
-    job = Pass(watched.method, dataset, total, metrics, seed, batch_size, CPU, workers)
+    job = Pass(
+        method=watched.method,
+        dataset=dataset,
+        num_layouts=total,
+        metrics=metrics,
+        seed=seed,
+        batch_size=batch_size,
+        device=CPU,
+        num_workers=workers,
+    )
     for _ in job.run([range(total)] if shards is None else shards, lambda count: None):
         pass
     return [metric.images for metric in metrics.values()]

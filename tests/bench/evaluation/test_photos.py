@@ -9,14 +9,15 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
-from small_runs import bench, measure, records, start, values
+from processes import BENCH, finished, running
+from small_runs import bench, measure, records, values
 
 from bench.common.errors import UserError
 from bench.datasets.paperdolls.dataset import PAPERDOLLS2, Paperdolls, open_paperdolls2
-from bench.evaluation.measure import measure as evaluation
-from bench.evaluation.measure import photos as reference
 from bench.evaluation.moment_files import read_moments, write_moments
-from bench.evaluation.photos import Photos, PhotoStatistics, choose_photos, import_moments
+from bench.evaluation.one_pass import Pass
+from bench.evaluation.photos import VERSION, Photos, PhotoStatistics, choose_photos, import_moments
+from bench.evaluation.shards import ShardStore
 from metrics.networks.inception import FIDInception, Inception
 from metrics.networks.paperdolls import PaperdollsFeatures
 from metrics.parts.moments import Gaussian, Moments
@@ -61,7 +62,7 @@ def test_the_key_holds_all_that_determines_the_features(monkeypatch):
         PHOTOS.key("inception", "hash", "pytorch_fid"),
     ]
     assert PHOTOS.key("inception", "hash", "clean") == keys[0]
-    monkeypatch.setattr(reference, "VERSION", reference.VERSION + 1)
+    monkeypatch.setattr("bench.evaluation.photos.VERSION", VERSION + 1)
     keys.append(PHOTOS.key("inception", "hash", "clean"))
     assert len(set(keys)) == len(keys)
 
@@ -86,7 +87,7 @@ def test_features_are_made_once_for_all_that_is_asked_of_them(tmp_path):
 
 
 def test_sums_in_blocks_are_the_sums(tmp_path, monkeypatch):
-    monkeypatch.setattr(reference, "_BLOCK", 4)
+    monkeypatch.setattr("bench.evaluation.photos._BLOCK", 4)
     found = PhotoStatistics(tmp_path / "r.npz", 9, Maker()).gaussian()
     np.testing.assert_allclose(found.covariance, np.cov(features().double().numpy(), rowvar=False), rtol=1e-12)
 
@@ -158,9 +159,10 @@ def test_a_file_of_another_process_may_come_in_between(tmp_path):
 
 def test_two_processes_at_once_both_end_well(tmp_path):
     words = ("data", "reference", "paperdolls2", "--set", "fid.reference_limit=80", "--num-workers", "0")
-    running = [start(*words, "--out", tmp_path) for _ in range(2)]
-    (first, errors), (second, others) = (process.communicate(timeout=120) for process in running)
-    assert [process.returncode for process in running] == [0, 0], errors + others
+    with running(*BENCH, *words, "--out", tmp_path) as other:
+        code, first, errors = finished(*BENCH, *words, "--out", tmp_path)
+        second, others = other.communicate()
+    assert (code, other.returncode) == (0, 0), errors + others
     assert first == second
     assert len(list((tmp_path / "cache").iterdir())) == 1
 
@@ -217,8 +219,8 @@ def test_the_drawn_split_is_not_fingerprinted_twice(monkeypatch):
 
 def test_a_stopped_run_with_kept_features_goes_on(tmp_path, monkeypatch):
     assert measure(tmp_path / "whole", *WIDE, methods="truth").exit_code == 0
-    monkeypatch.setattr(evaluation, "SHARD", 2)
-    save = evaluation.ShardStore.save
+    monkeypatch.setattr("bench.evaluation.shards.SHARD", 2)
+    save = ShardStore.save
 
     def stopped(self, key, shard, arrays):
         save(self, key, shard, arrays)
@@ -226,15 +228,15 @@ def test_a_stopped_run_with_kept_features_goes_on(tmp_path, monkeypatch):
             raise KeyboardInterrupt
 
     with monkeypatch.context() as patched:
-        patched.setattr(evaluation.ShardStore, "save", stopped)
+        patched.setattr(ShardStore, "save", stopped)
         assert measure(tmp_path / "parts", *WIDE, methods="truth").exit_code != 0
-    drawn, update = [], evaluation.Pass.run
+    drawn, update = [], Pass.run
 
     def counted(self, shards, advance):
         drawn.extend(shards)
         return update(self, shards, advance)
 
-    monkeypatch.setattr(evaluation.Pass, "run", counted)
+    monkeypatch.setattr(Pass, "run", counted)
     assert measure(tmp_path / "parts", *WIDE, methods="truth").exit_code == 0
     assert [list(shard) for shard in drawn] == [[4, 5]]
     assert values(tmp_path / "parts") == pytest.approx(values(tmp_path / "whole"), rel=1e-5)

@@ -25,7 +25,7 @@ def test_options_and_files_are_those_the_segmenter_takes(protocol, group):
             scoring_of(choices, data)
         choices = derive(choices, ["deepfashion.network=unet"])
     scoring = scoring_of(choices, data)
-    build = resolve("segmenter", SEGMENTERS, scoring.segmenter).from_files
+    build = resolve("segmenter", SEGMENTERS, scoring.segmenter).from_states
     inspect.signature(build).bind(scoring.weights, **scoring.options)
     assert len(scoring.weights) == FILES[scoring.segmenter]
 

@@ -3,11 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
-import subprocess
-import sys
-import time
-from collections.abc import Callable
 from pathlib import Path
 
 from click.testing import CliRunner, Result
@@ -16,12 +11,10 @@ from bench.commands.cli import cli
 from bench.results.records import Record
 from bench.results.store import RecordStore
 
-CHECKOUT = Path(__file__).parents[3]
 SMALL = (
     *("--untrained", "--limit", "6", "--repeats", "2", "--num-workers", "0", "--device", "cpu"),
     *("--set", "region.layouts=2", "--set", "region.images=3", "--set", "fid.reference_limit=20"),
 )
-ONE_THREAD = {**os.environ, "OMP_NUM_THREADS": "1"}
 
 
 def bench(*words: str | Path) -> Result:
@@ -32,30 +25,6 @@ def bench(*words: str | Path) -> Result:
 def measure(out: Path, *words: str | Path, methods: str = "truth,inade", dataset: str = "paperdolls2") -> Result:
     """Run a small `bench run`."""
     return bench("run", "--methods", methods, "--dataset", dataset, "--out", out, *SMALL, *words)
-
-
-def start(*words: str | Path) -> subprocess.Popen[str]:
-    """Start the command line as a process of its own."""
-    return start_program("from bench import cli; cli.main()", *words)
-
-
-def start_program(program: str, *words: str | Path) -> subprocess.Popen[str]:
-    """Start a Python program that reads these words as its command line."""
-    command = [sys.executable, "-c", program, *map(str, words)]
-    pipe = subprocess.PIPE
-    return subprocess.Popen(command, cwd=CHECKOUT, env=ONE_THREAD, stdout=pipe, stderr=pipe, text=True)
-
-
-def stop_when(process: subprocess.Popen[str], seen: Callable[[], object], signal: int) -> tuple[str, str]:
-    """Send a signal as soon as something is seen, and return what the process had printed."""
-    for _ in range(20000):
-        if seen():
-            break
-        if process.poll() is not None:
-            raise AssertionError(f"ended before it could be stopped: {process.communicate()}")
-        time.sleep(0.003)
-    process.send_signal(signal)
-    return process.communicate(timeout=60)
 
 
 def records(out: Path) -> list[Record]:

@@ -15,7 +15,7 @@ from models.parts.image_styles import ImageEncoder, SpadeEncoder
 from models.scgan.network import ScganConfig, ScganGenerator
 from models.scgan.network import scgan_stages as stages
 from models.scgan.vectors import Blur, paper_widths, semantic_vectors
-from models.training.discriminators import MultiscaleDiscriminator
+from models.training.multiscale_discriminator import MultiscaleDiscriminator
 
 OPTIONS = {
     "ngf": 3,

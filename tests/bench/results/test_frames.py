@@ -4,10 +4,9 @@ from __future__ import annotations
 
 import csv
 import io
-import subprocess
-import sys
 
 import pytest
+from processes import PYTHON, finished
 from small_runs import bench
 from synthetic_records import CELL, done, skipped
 
@@ -54,4 +53,4 @@ def test_a_folder_without_records_is_named(tmp_path):
 
 def test_reading_records_needs_no_torch(folder):
     program = f"import sys, bench; bench.frame({str(folder)!r}); sys.exit('torch' in sys.modules)"
-    assert subprocess.run([sys.executable, "-c", program], check=False).returncode == 0
+    assert finished(*PYTHON, program) == (0, "", "")

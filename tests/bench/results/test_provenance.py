@@ -1,10 +1,10 @@
 from __future__ import annotations
 
 import shutil
-import subprocess
 from datetime import datetime, timedelta, timezone
 
 import pytest
+from processes import finished
 
 from bench.results import provenance
 
@@ -16,7 +16,8 @@ def checkout(tmp_path):
     who = ["-c", "user.name=a", "-c", "user.email=a@b", "-c", "commit.gpgsign=false"]
     (tmp_path / "a.txt").write_text("one")
     for words in (["init"], ["add", "a.txt"], [*who, "commit", "-m", "first"]):
-        subprocess.run(["git", "-C", tmp_path, *words], check=True, capture_output=True)
+        code, _, errors = finished("git", "-C", tmp_path, *words)
+        assert code == 0, errors
     return tmp_path
 
 

@@ -9,12 +9,12 @@ from small_runs import bench, measure, records, values
 
 from bench.common.catalog import methods, resolve
 from bench.common.errors import UserError
+from bench.common.places import SHIPPED_WEIGHTS
 from bench.datasets.paperdolls.dataset import open_paperdolls2
 from bench.evaluation.segmenter import expanded, scoring_of
 from bench.synthesis.batches import collate, stream
 from bench.synthesis.methods import MethodWeights, build_method
 from bench.synthesis.styles import draw_style
-from bench.weights.known import SHIPPED
 from metrics.protocol import PROTOCOLS, derive
 
 CPU = torch.device("cpu")
@@ -28,7 +28,7 @@ def batch(count=2):
 def method_of(name):
     """Build a method with the weights that are shipped, as untrained encoders give numbers beyond all bounds."""
     spec = resolve("method", methods(), name)
-    shipped = SHIPPED / "paperdolls" / f"{name}.safetensors"
+    shipped = SHIPPED_WEIGHTS / "paperdolls" / f"{name}.safetensors"
     weights = (("", shipped, ""),) if shipped.exists() else ()
     return build_method(spec, spec.tiny, MethodWeights(weights, untrained=not weights and spec.name != "real"), CPU)
 

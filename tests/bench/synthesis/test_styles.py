@@ -13,6 +13,7 @@ from bench.common.errors import UserError
 from bench.datasets.base import Item
 from bench.datasets.paperdolls.dataset import open_paperdolls2
 from bench.evaluation.one_pass import Pass
+from bench.synthesis.easel import Easel
 from bench.synthesis.images import to_photos
 from bench.synthesis.methods import MethodWeights, build_method, find_method_weights
 from bench.synthesis.regions import Part
@@ -30,6 +31,10 @@ def built(name):
     spec = resolve("method", methods(), name)
     files = find_method_weights(spec, "paperdolls2", "tiny", Path("nowhere"), None, untrained=name == "sean")
     return build_method(spec, spec.tiny, files, CPU)
+
+
+def easel(name, dataset=DATA):
+    return Easel(method=built(name), dataset=dataset, seed=SEED, device=CPU)
 
 
 def item(labels, instances):
@@ -67,18 +72,27 @@ class Collector:
 @pytest.mark.parametrize("name", ["vspade", "groupdnet", "inade", "sean"])
 def test_its_own_style_is_what_metrics_see_where_styles_come_from_photos(name):
     collector = Collector()
-    everything = Pass(built(name), DATA, INDEX + 1, {"all": collector}, SEED, 1, CPU, photo_styles=True)
+    everything = Pass(
+        method=built(name),
+        dataset=DATA,
+        num_layouts=INDEX + 1,
+        metrics={"all": collector},
+        seed=SEED,
+        batch_size=1,
+        device=CPU,
+        photo_styles=True,
+    )
     for _ in everything.run([[INDEX]], lambda _: None):
         pass
-    assert (to_photos(mixture(built(name), DATA, INDEX, [], SEED, CPU)) == to_photos(collector.seen)).all()
-    morphed = to_photos(morph(built(name), DATA, INDEX, (INDEX, LENDER), 2, SEED, CPU))[0].astype(int)
+    assert (to_photos(mixture(easel(name), INDEX, [])) == to_photos(collector.seen)).all()
+    morphed = to_photos(morph(easel(name), INDEX, (INDEX, LENDER), 2))[0].astype(int)
     assert abs(morphed - to_photos(collector.seen)[0]).max() <= 1  # drawn two at a time, which rounds otherwise
 
 
 @pytest.mark.parametrize("name", ["vspade", "groupdnet", "inade", "sean"])
 def test_a_morph_runs_evenly_from_one_photo_to_the_other(name):
-    there = morph(built(name), DATA, INDEX, (2, LENDER), 5, SEED, CPU)
-    back = morph(built(name), DATA, INDEX, (LENDER, 2), 5, SEED, CPU)
+    there = morph(easel(name), INDEX, (2, LENDER), 5)
+    back = morph(easel(name), INDEX, (LENDER, 2), 5)
     torch.testing.assert_close(there, back.flip(0), rtol=0, atol=1e-4)
     far = (there[0] - there[4]).abs().mean()
     assert far > 0
@@ -86,7 +100,7 @@ def test_a_morph_runs_evenly_from_one_photo_to_the_other(name):
 
 
 def test_a_loan_changes_its_class_alone_where_the_method_has_a_style_per_object():
-    own, mixed = mixture(built("inade"), DATA, INDEX, [(TOP, LENDER)], SEED, CPU)
+    own, mixed = mixture(easel("inade"), INDEX, [(TOP, LENDER)])
     changed, top = differs(own, mixed), DATA[INDEX].labels == 3
     assert changed[top].mean() > 0.9
     difference, inside = (own - mixed).abs(), torch.from_numpy(top)
@@ -94,7 +108,7 @@ def test_a_loan_changes_its_class_alone_where_the_method_has_a_style_per_object(
 
 
 def test_a_loan_of_one_object_leaves_the_others_of_its_class():
-    own, mixed = mixture(built("inade"), DATA, INDEX, [(Part("instance", 4, "instance 4"), LENDER)], SEED, CPU)
+    own, mixed = mixture(easel("inade"), INDEX, [(Part("instance", 4, "instance 4"), LENDER)])
     change, instances = (own - mixed).abs().mean(0).numpy(), DATA[INDEX].instances
     assert change[instances == 4].mean() > 10 * change[instances == 11].mean()
 
@@ -113,7 +127,7 @@ def test_what_is_borrowed_is_the_lenders(monkeypatch):
             return replace(item, image=np.where(paint, np.uint8(255) - item.image, item.image))
 
     def lent(data):
-        return mixture(built("groupdnet"), data, INDEX, [(TOP, LENDER)], SEED, CPU)[1]
+        return mixture(easel("groupdnet", data), INDEX, [(TOP, LENDER)])[1]
 
     assert differs(lent(DATA), lent(Repainted(3))).any()
     assert not differs(lent(DATA), lent(Repainted(4))).any()
@@ -134,7 +148,7 @@ def test_a_class_that_a_photo_does_not_show_has_a_style_from_the_prior():
     whole = type(method).mix_styles
     with pytest.MonkeyPatch.context() as patched:
         patched.setattr(type(method), "mix_styles", lambda *args: prior.append(args[4]) or whole(*args))
-        morph(method, Sockless(), INDEX, (LENDER, LENDER), 2, SEED, CPU)
+        morph(easel("sean", Sockless()), INDEX, (LENDER, LENDER), 2)
     region = torch.from_numpy(DATA[INDEX].labels == 7)
     assert any((taken[0] == region).all() for taken in prior)
 

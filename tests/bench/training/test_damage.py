@@ -2,7 +2,7 @@ import pytest
 import torch
 from scipy.ndimage import gaussian_filter
 
-from bench.training.trainer import damage
+from bench.training import damage
 
 
 @pytest.fixture

@@ -6,9 +6,7 @@ import csv
 import os
 import re
 import signal
-import subprocess
 import sys
-import time
 from dataclasses import replace
 from itertools import islice
 from pathlib import Path
@@ -16,8 +14,9 @@ from pathlib import Path
 import few_steps
 import pytest
 import torch
+from processes import children_of, finished, running, wait_until
 from safetensors.torch import load_file
-from small_runs import ONE_THREAD, bench
+from small_runs import bench
 from torch import nn
 
 from bench.common.catalog import resolve
@@ -35,17 +34,6 @@ TORCHRUN = (sys.executable, "-m", "torch.distributed.run", "--standalone", "--np
 
 def words(method: str, out: Path, *more: str) -> tuple[str, ...]:
     return ("train", "--method", method, "--device", "cpu", "--out", str(out), "--num-workers", "0", *more)
-
-
-def start(*arguments: str) -> subprocess.Popen[str]:
-    pipe = subprocess.PIPE
-    return subprocess.Popen([*TORCHRUN, *arguments], env=ONE_THREAD, stdout=pipe, stderr=pipe, text=True)
-
-
-def together(*arguments: str) -> tuple[int, str, str]:
-    process = start(*arguments)
-    out, err = process.communicate(timeout=100)
-    return process.returncode, out, err
 
 
 def losses(folder: Path) -> list[dict[str, float]]:
@@ -69,7 +57,7 @@ def alone(monkeypatch):
 def test_two_processes_have_the_losses_and_weights_of_one(tmp_path, alone, method):
     one, two = tmp_path / "one", tmp_path / "two"
     assert alone(*words(method, one)).exit_code == 0
-    code, out, err = together(*words(method, two))
+    code, out, err = finished(*TORCHRUN, *words(method, two))
     assert code == 0, err
     assert out.count("weights.safetensors") == 1  # only the first process speaks
     assert len(losses(one)) == len(losses(two)) == 6
@@ -84,23 +72,16 @@ def test_two_processes_have_the_losses_and_weights_of_one(tmp_path, alone, metho
 
 def test_a_killed_process_ends_all_in_words_and_the_rest_is_as_if_unbroken(tmp_path):
     broken, whole = tmp_path / "broken", tmp_path / "whole"
-    process = start(*words("vspade", broken))
-    try:
-        for _ in range(3000):
-            if (broken / "last.pt").exists() or process.poll() is not None:
-                break
-            time.sleep(0.02)
-        ranks = subprocess.run(["pgrep", "-P", str(process.pid)], capture_output=True, text=True, check=True).stdout
-        os.kill(int(ranks.split()[-1]), signal.SIGKILL)
-        _, err = process.communicate(timeout=60)
-    finally:
-        process.kill()
+    with running(*TORCHRUN, *words("vspade", broken)) as process:
+        wait_until((broken / "last.pt").exists, process)
+        os.kill(children_of(process.pid)[-1], signal.SIGKILL)
+        _, err = process.communicate()
     assert process.returncode != 0
     assert re.search("error: Another process of this training ended early|SIGKILL|Signal 9", err)
     assert not (broken / "weights.safetensors").exists()
-    code, _, err = together(*words("vspade", broken, "--resume"))
+    code, _, err = finished(*TORCHRUN, *words("vspade", broken, "--resume"))
     assert code == 0, err
-    assert together(*words("vspade", whole))[0] == 0
+    assert finished(*TORCHRUN, *words("vspade", whole))[0] == 0
     ours, theirs = load_file(broken / "weights.safetensors"), load_file(whole / "weights.safetensors")
     assert all(torch.equal(theirs[name], value) for name, value in ours.items())
     assert losses(broken) == losses(whole)

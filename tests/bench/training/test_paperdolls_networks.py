@@ -9,28 +9,21 @@ from safetensors.torch import load_file
 from bench.commands import train_features, train_segmenter
 from bench.datasets.paperdolls.appearance import appearance
 from bench.datasets.paperdolls.dataset import PAPERDOLLS, PAPERDOLLS2, Paperdolls, appearance_seeds, open_paperdolls
-from bench.training.paperdolls_networks import (
-    WEIGHTS,
-    AttributeHead,
-    attributes,
-    class_weights,
-    load_photos,
-    score_segmentation,
-    set_fid_scale,
-    training_items,
-)
+from bench.training.paperdolls_features import AttributeHead, attributes, set_fid_scale
+from bench.training.paperdolls_networks import WEIGHTS, class_weights, load_photos, score_segmentation, training_items
+from bench.weights.tensors import read_weights
 from metrics.networks.paperdolls import PaperdollsFeatures
 
 
 @pytest.fixture(scope="module")
 def features():
-    return PaperdollsFeatures.from_file(WEIGHTS / "features.safetensors")
+    return PaperdollsFeatures.from_state(read_weights(WEIGHTS / "features.safetensors"))
 
 
 @pytest.fixture
 def few_held_out(monkeypatch):
     few = [Paperdolls(spec, "val", length=4, persons=persons) for spec, persons in ((PAPERDOLLS, 1), (PAPERDOLLS2, 2))]
-    monkeypatch.setattr("bench.training.paperdolls_networks._held_out", lambda: few)
+    monkeypatch.setattr("bench.training.paperdolls_networks.held_out", lambda: few)
 
 
 @pytest.mark.usefixtures("few_held_out")
@@ -122,7 +115,7 @@ def test_the_attributes_of_absent_parts_do_not_count():
 
 def test_scaled_features_of_real_photos_have_a_total_variance_of_one():
     photos = load_photos(open_paperdolls("train"), 64)
-    network = PaperdollsFeatures.from_file(WEIGHTS / "features.safetensors")
+    network = PaperdollsFeatures.from_state(read_weights(WEIGHTS / "features.safetensors"))
     network.fid_scale.fill_(7.0)
     set_fid_scale(network, photos, count=64)
     variance = network(photos.batch(torch.arange(64))[0]).var(0)

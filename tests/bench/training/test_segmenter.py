@@ -18,6 +18,7 @@ from bench.datasets.base import Dataset
 from bench.datasets.deepfashion import DEEPFASHION
 from bench.datasets.paperdolls.dataset import PAPERDOLLS, Paperdolls, open_paperdolls
 from bench.training.segmenter import SegmenterRecipe, SegmenterTraining, evaluate
+from bench.weights.tensors import read_weights
 from segmenters.parsing_unet import DeepFashionUNet, ParsingUNet
 
 CPU = torch.device("cpu")
@@ -57,7 +58,7 @@ def test_the_command_writes_weights_that_the_segmenter_loads_and_a_record(root, 
     done = bench("train-segmenter", "--dataset", "deepfashion", *words)
     assert done.exit_code == 0, done.stderr
     path = tmp_path / "segmenters" / "deepfashion_unet.safetensors"
-    network = DeepFashionUNet.from_files([path])
+    network = DeepFashionUNet.from_states([read_weights(path)])
     record = json.loads(path.with_suffix(".json").read_text())
     assert json.loads(done.stdout) == record
     assert record["sha256"] == sha256_of(path)

@@ -10,8 +10,9 @@ from hashlib import sha256
 import pytest
 import torch
 from noted_items import wait_for_workers
+from processes import PYTHON, running, stop_when
 from safetensors.torch import load_file
-from small_runs import SMALL, bench, read_json, start_program, stop_when, values
+from small_runs import SMALL, bench, read_json, values
 
 from bench.common.errors import UserError
 from bench.datasets.paperdolls.dataset import Paperdolls, open_paperdolls
@@ -124,13 +125,13 @@ def test_a_stopped_run_resumed_equals_the_unbroken_one_to_the_bit(unbroken, tmp_
 
 def test_a_killed_process_resumes_to_the_bits_of_an_unbroken_one(unbroken, tmp_path):
     program = (
-        "from dataclasses import replace; from bench import cli; from bench.commands import train; "
+        "from dataclasses import replace; from bench.commands import cli, train; "
         "from models import inade; "
         "recipe = replace(inade.INADE.tiny_recipe, batch=2, epochs=1, decay_epochs=2, epoch_images=6, flip=True); "
         "train.choose_recipe = lambda *_: recipe; cli.main()"
     )
-    process = start_program(program, "train", *WORDS, "--out", tmp_path / "run")
-    stop_when(process, (tmp_path / "run" / "last.pt").exists, signal.SIGKILL)
+    with running(*PYTHON, program, "train", *WORDS, "--out", tmp_path / "run") as process:
+        stop_when(process, (tmp_path / "run" / "last.pt").exists, signal.SIGKILL)
     assert process.returncode == -signal.SIGKILL
     assert not (tmp_path / "run" / "weights.json").exists()
     assert bench("train", *WORDS, "--out", tmp_path / "run", "--resume").exit_code == 0

@@ -9,7 +9,7 @@ import torch
 from small_runs import bench, read_json
 from small_training import RECIPE, WORDS, assert_equal_weights
 
-from bench.evaluation.session import Bench
+from bench.evaluation.measure import Session
 from bench.training.trainer import TrainingOptions
 from bench.training.watch import undisturbed
 
@@ -62,7 +62,7 @@ def test_evaluations_are_those_of_bench_run(watched, tmp_path):
 
 
 def test_an_interrupted_evaluation_is_made_up_for_on_resume(watched, tmp_path, monkeypatch):
-    measure, calls = Bench.measure, []
+    measure, calls = Session.measure, []
 
     def stopping(self, *words):
         calls.append(1)
@@ -72,7 +72,7 @@ def test_an_interrupted_evaluation_is_made_up_for_on_resume(watched, tmp_path, m
 
     folder = tmp_path / "stopped"
     with monkeypatch.context() as patched:
-        patched.setattr(Bench, "measure", stopping)
+        patched.setattr(Session, "measure", stopping)
         assert bench("train", *WORDS, *WATCHED, "--out", folder).exit_code == 130
     assert [row["step"] for row in rows(folder)] == ["2"]
     assert bench("train", "--resume", "--out", folder).exit_code == 0
@@ -82,7 +82,7 @@ def test_an_interrupted_evaluation_is_made_up_for_on_resume(watched, tmp_path, m
 
 @pytest.mark.parametrize(("values", "kept"), [((0.2, 0.5, 0.5), 4), ((0.5, 0.2, 0.3), 2)])
 def test_the_best_weights_are_kept_with_their_step(tmp_path, monkeypatch, values, kept):
-    measure, given = Bench.measure, iter(values)
+    measure, given = Session.measure, iter(values)
 
     def drawn(self, *words):
         found = measure(self, *words)
@@ -91,7 +91,7 @@ def test_the_best_weights_are_kept_with_their_step(tmp_path, monkeypatch, values
         return found
 
     key = "miou_pd"
-    monkeypatch.setattr(Bench, "measure", drawn)
+    monkeypatch.setattr(Session, "measure", drawn)
     shown = bench("train", *WORDS, *WATCHED, "--best", key, "--out", tmp_path / "run")
     assert (shown.exit_code, shown.stderr) == (0, "")
     record = read_json(tmp_path / "run" / "best.json")
@@ -114,13 +114,11 @@ def test_what_an_evaluation_lacks_is_said_before_training(tmp_path, words, said)
     assert not (tmp_path / "run" / "losses.csv").exists()
 
 
-def test_random_states_and_precision_come_back():
-    before, torch.backends.cudnn.allow_tf32 = torch.get_rng_state(), True
+def test_random_states_come_back():
+    before = torch.get_rng_state()
     with undisturbed(torch.device("cpu")):
         torch.rand(3)
-        torch.backends.cudnn.allow_tf32 = False
     assert torch.equal(torch.get_rng_state(), before)
-    assert torch.backends.cudnn.allow_tf32
 
 
 def test_tensorboard_gets_losses_rates_pictures_and_metrics(tmp_path):

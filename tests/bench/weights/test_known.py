@@ -12,7 +12,7 @@ import pytest
 
 from bench.common.catalog import resolve
 from bench.common.errors import UserError
-from bench.weights import known as weight_files
+from bench.weights import known
 from bench.weights.known import KINDS, WEIGHT_FILES, find, method_folder, verified, voucher
 from bench.weights.trust import first_use_file
 from models import METHODS
@@ -97,11 +97,11 @@ def test_a_misspelt_field_of_the_table_is_an_error(tmp_path):
     table = tmp_path / "files.toml"
     text = '[[release]]\nkind = "other"\nuse = "x"\norigin = "x"\nlicence = "x"\nfile = [{ place = "a/b", %s = "x" }]'
     table.write_text(text % "click")
-    (weights,) = weight_files._read(table)
+    (weights,) = known._read(table)
     assert (weights.name, weights.click) == ("a/b", "x")
     table.write_text(text % "clik")
     with pytest.raises(TypeError, match="clik"):
-        list(weight_files._read(table))
+        list(known._read(table))
 
 
 def test_two_persons_are_drawn_by_the_network_of_one():
@@ -124,7 +124,7 @@ def test_a_missing_file_is_said_with_its_place_and_the_way_to_get_it(tmp_path, n
 
 
 def test_a_shipped_file_that_is_missing_belongs_to_its_package(tmp_path, monkeypatch):
-    monkeypatch.setattr(weight_files, "_package_folder", lambda package: tmp_path)
+    monkeypatch.setattr(known, "_package_folder", lambda package: tmp_path)
     with pytest.raises(UserError, match="package lpips; install that again"):
         find("lpips_alex", tmp_path)
 
@@ -183,7 +183,7 @@ def test_a_page_is_not_allowed_either(tmp_path, put):
 
 
 def test_a_shipped_file_must_be_that_of_its_record(tmp_path, monkeypatch):
-    monkeypatch.setattr(weight_files, "_package_folder", lambda package: tmp_path)
+    monkeypatch.setattr(known, "_package_folder", lambda package: tmp_path)
     path = WEIGHT_FILES["paperdolls_features"].path(tmp_path)
     path.parent.mkdir(parents=True)
     path.write_bytes(CONTENT)

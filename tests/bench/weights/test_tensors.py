@@ -34,11 +34,23 @@ def test_a_cut_off_file_is_refused_at_any_length(tmp_path, name):
             read_weights(path)
 
 
-@pytest.mark.parametrize("text", [b"<!DOCTYPE html>", b"version https://git-lfs.github.com/spec/v1"])
-def test_a_page_in_place_of_weights_is_not_called_dangerous(tmp_path, text):
-    (tmp_path / "a.pth").write_bytes(text)
-    with pytest.raises(UserError, match="not a PyTorch file"):
-        read_weights(tmp_path / "a.pth")
+@pytest.mark.parametrize(
+    ("text", "found"),
+    [
+        (b"<!DOCTYPE html>", "a web page"),
+        (b"version https://git-lfs.github.com/spec/v1", "git lfs pull"),
+        (b"", "an empty one"),
+        (b"quota exceeded", "get it again"),
+    ],
+    ids=["page", "pointer", "empty", "text"],
+)
+def test_a_page_in_place_of_weights_is_not_called_dangerous(tmp_path, text, found):
+    for name, kind in (("a.pth", "PyTorch"), ("a.safetensors", "safetensors")):
+        (tmp_path / name).write_bytes(text)
+        with pytest.raises(UserError, match=f"not a (whole )?{kind} file.*get it again") as caught:
+            read_weights(tmp_path / name)
+        assert str(tmp_path / name) in str(caught.value)
+        assert found in str(caught.value)
 
 
 class Harm:
@@ -60,10 +72,31 @@ def test_code_in_a_pickle_is_not_run(tmp_path, protocol):
     assert not (tmp_path / "harm").exists()
 
 
-def test_something_else_than_a_state_dict_is_refused(tmp_path):
-    torch.save({"epoch": 3, "weights": STATE}, tmp_path / "a.pth")
-    with pytest.raises(UserError, match="expected a plain state dict"):
+@pytest.mark.parametrize(
+    ("content", "found"),
+    [
+        ({"epoch": 3, "weights": STATE}, "int under 'epoch'"),
+        ([torch.ones(1)], "a list"),
+        (torch.ones(1), "a Tensor"),
+        ({0: torch.ones(1)}, "0 as a name"),
+    ],
+    ids=["more", "list", "tensor", "numbered"],
+)
+def test_something_else_than_a_state_dict_is_refused(tmp_path, content, found):
+    torch.save(content, tmp_path / "a.pth")
+    with pytest.raises(UserError, match="expected a plain state dict") as caught:
         read_weights(tmp_path / "a.pth")
+    assert found in str(caught.value)
+
+
+def test_a_file_of_several_networks_gives_their_names_and_keys(tmp_path):
+    torch.save({"a": STATE, "b": STATE}, tmp_path / "both.pth")
+    assert read_weights(tmp_path / "both.pth").keys() == {"a.weight", "a.bias", "b.weight", "b.bias"}
+
+
+def test_a_file_that_is_not_there_is_named(tmp_path):
+    with pytest.raises(UserError, match=r"nothing\.pth: no such weight file"):
+        read_weights(tmp_path / "nothing.pth")
 
 
 @pytest.mark.parametrize(

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from processes import is_deaf, is_running, start, wait_until, workers_of
+from processes import BENCH, finished, is_deaf, is_running, running, stop_when, wait_until, workers_of
 from small_trees import cityscapes, contents, cut, prepare, save, times
 
 from bench.common.errors import UserError
@@ -25,8 +25,8 @@ def made(twins):
     return [path for path in twins if path.exists()]
 
 
-def command(root, processes):
-    return "data", "prepare", "cityscapes", "--data-root", root, "--num-workers", str(processes)
+def preparation(root, processes):
+    return *BENCH, "data", "prepare", "cityscapes", "--data-root", root, "--num-workers", str(processes)
 
 
 @pytest.fixture(scope="module")
@@ -69,13 +69,12 @@ def test_what_another_run_has_made_meanwhile_is_not_made_again(tmp_path):
 @sees_processes
 def test_a_killed_run_goes_on_and_its_processes_end_with_it(unbroken, tmp_path):
     twins = cityscapes(tmp_path, MANY)
-    process = start(*command(tmp_path, 2))
-    wait_until(lambda: len(workers_of(process.pid)) == 2, process)
-    workers = workers_of(process.pid)
-    wait_until(lambda: made(twins), process)
-    process.kill()
-    process.communicate()
-    wait_until(lambda: not any(map(is_running, workers)))
+    with running(*preparation(tmp_path, 2)) as process:
+        wait_until(lambda: len(workers_of(process.pid)) == 2, process)
+        workers = workers_of(process.pid)
+        wait_until(lambda: made(twins), process)
+        process.kill()
+        wait_until(lambda: not any(map(is_running, workers)))
     early = made(twins)
     assert 0 < len(early) < MANY
     before = {path: path.stat().st_mtime_ns for path in early}
@@ -91,11 +90,10 @@ def test_a_killed_run_goes_on_and_its_processes_end_with_it(unbroken, tmp_path):
 @sees_processes
 def test_ctrl_c_of_a_terminal_is_one_line_and_code_130_and_nothing_is_lost(unbroken, tmp_path):
     twins = cityscapes(tmp_path, MANY)
-    process = start(*command(tmp_path, 2))
-    wait_until(lambda: made(twins), process)
-    assert any(is_deaf(worker, "SigIgn") for worker in workers_of(process.pid))
-    os.killpg(process.pid, signal.SIGINT)
-    output, errors = process.communicate(timeout=60)
+    with running(*preparation(tmp_path, 2)) as process:
+        wait_until(lambda: made(twins), process)
+        assert any(is_deaf(worker, "SigIgn") for worker in workers_of(process.pid))
+        output, errors = stop_when(process, lambda: True, signal.SIGINT)
     assert (process.returncode, output, errors.strip()) == (130, "", "interrupted")
     assert 0 < len(made(twins)) < MANY
     assert not list(tmp_path.rglob("*.part"))
@@ -107,33 +105,33 @@ def test_ctrl_c_of_a_terminal_is_one_line_and_code_130_and_nothing_is_lost(unbro
 @sees_processes
 def test_ctrl_c_while_processes_start_is_one_line(tmp_path):
     cityscapes(tmp_path, MANY)
-    process = start(*command(tmp_path, 2))
-    wait_until(lambda: len(workers_of(process.pid)) == 2, process)
-    assert all(is_deaf(worker, "SigBlk") for worker in workers_of(process.pid))  # before any line of Python has run
-    os.killpg(process.pid, signal.SIGINT)
-    output, errors = process.communicate(timeout=60)
+    with running(*preparation(tmp_path, 2)) as process:
+        wait_until(lambda: len(workers_of(process.pid)) == 2, process)
+        assert all(is_deaf(worker, "SigBlk") for worker in workers_of(process.pid))  # before any line of Python has run
+        output, errors = stop_when(process, lambda: True, signal.SIGINT)
     assert (process.returncode, output, errors.strip()) == (130, "", "interrupted")
 
 
 def test_two_runs_at_once_make_the_same_files(unbroken, tmp_path):
     cityscapes(tmp_path, MANY)
-    both = [start(*command(tmp_path, 1)) for _ in range(2)]
-    for process in both:
-        output, errors = process.communicate(timeout=60)
-        assert (process.returncode, errors) == (0, "")
-        assert output.startswith(f"cityscapes: {MANY} items in ")
+    with running(*preparation(tmp_path, 1)) as other:
+        code, output, errors = finished(*preparation(tmp_path, 1))
+        others, other_errors = other.communicate()
+    assert (code, other.returncode, errors, other_errors) == (0, 0, "", "")
+    assert output.startswith(f"cityscapes: {MANY} items in ")
+    assert others.startswith(f"cityscapes: {MANY} items in ")
     assert contents(tmp_path) == unbroken
 
 
 @sees_processes
 def test_a_worker_that_is_ended_from_outside_is_one_line_with_the_way_out(tmp_path):
     twins = cityscapes(tmp_path, MANY)
-    process = start(*command(tmp_path, 2))
-    wait_until(lambda: workers_of(process.pid), process)
-    worker = workers_of(process.pid)[0]
-    wait_until(lambda: made(twins), process)
-    os.kill(worker, signal.SIGKILL)
-    output, errors = process.communicate(timeout=60)
+    with running(*preparation(tmp_path, 2)) as process:
+        wait_until(lambda: workers_of(process.pid), process)
+        worker = workers_of(process.pid)[0]
+        wait_until(lambda: made(twins), process)
+        os.kill(worker, signal.SIGKILL)
+        output, errors = process.communicate()
     assert (process.returncode, output, errors.count("\n")) == (2, "", 1)
     assert "run again with a smaller --num-workers" in errors
 

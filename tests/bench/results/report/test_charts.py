@@ -7,7 +7,7 @@ from synthetic_records import CELL, done
 
 from bench.results.report.charts import Point, Scatter, Value, bars, pareto, scatters, span, ticks
 from bench.results.report.plots import write_plots
-from bench.results.report.sheets import sheets_of, title_of
+from bench.results.report.sheets import sheets_of
 from bench.results.report.svg import bars_svg, scatter_svg
 from metrics.columns import Column
 
@@ -82,12 +82,6 @@ def test_ticks_are_round_and_inside():
     assert ticks(84.1, 92.3) == pytest.approx([86, 88, 90, 92])
     assert ticks(3, 3) == [3]
     assert span([2, 2])[0] < 2 < span([2, 2])[1]
-
-
-def test_methods_of_papers_have_their_printed_name_and_variants_the_typed_one():
-    assert [title_of(name) for name in ("pix2pixhd", "pix2pixhd++", "inade-8", "truth", "nobody")] == [
-        *("pix2pixHD", "pix2pixHD++", "inade-8", "Truth", "nobody")
-    ]
 
 
 def test_plots_are_files_of_equal_bytes(tmp_path):

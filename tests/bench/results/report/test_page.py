@@ -10,14 +10,11 @@ import pytest
 from pages import Page
 from synthetic_records import CELL, PROVENANCE, done, later, of_paper, of_run, skipped
 
-from bench.common.catalog import resolve
 from bench.common.places import COSTS
 from bench.results.records import Cell
 from bench.results.report.page import page
 from bench.results.report.pictures import Gallery
 from bench.results.store import RecordStore
-from metrics import METRICS
-from metrics.columns import COLUMNS
 
 EVIL = "<script>alert(1)</script><img src=x onerror=alert(1)>\"'&"
 
@@ -143,10 +140,3 @@ def test_protocols_are_explained_and_linked_with_their_tables():
 
 def test_the_records_of_the_suite_make_a_small_page():
     assert len(shown(list(RecordStore(COSTS))).encode()) < 2_000_000
-
-
-@pytest.mark.parametrize("name", METRICS)
-def test_the_columns_are_those_of_the_metrics(name):
-    ours = {column.key: (column.title, column.better, column.decimals, column.unit) for column in COLUMNS}
-    theirs = resolve("metric", METRICS, name).columns
-    assert {c.key: (c.title, c.better, c.decimals, c.unit) for c in theirs} == {c.key: ours.get(c.key) for c in theirs}

@@ -5,12 +5,12 @@ import io
 import random
 import re
 import shutil
-import subprocess
 from collections import Counter
 from dataclasses import replace
 from pathlib import Path
 
 import pytest
+from processes import finished
 from synthetic_records import CELL, done, of_paper
 
 from bench.common.errors import UserError
@@ -30,9 +30,8 @@ def toy(records=None, **settings):
 
 
 def place(paper, method, dataset, key):
-    row = next(row for row in paper.table.rows if row.method == method)
-    column = next(column for where, column in paper.table.places if (where, column.key) == (dataset, key))
-    return paper.number(row, dataset, column)
+    wanted = (method, dataset, key)
+    return next(p.measured for p in paper.places if (p.row.method, p.dataset, p.column.key) == wanted)
 
 
 @pytest.mark.parametrize("values", ALL_VALUES)
@@ -201,9 +200,10 @@ def test_latex_compiles(tmp_path):
     tables.append(escape("~^<>|[]\\#$%&_{}–±×→↑↓≤≥ℓé"))
     body = "\n".join(["\\documentclass{article}\\usepackage{booktabs,xcolor}\\begin{document}", *tables])
     (tmp_path / "all.tex").write_text(body + "\n\\end{document}\n", encoding="utf-8")
-    command = ["pdflatex", "-interaction=nonstopmode", "-halt-on-error", "all.tex"]
-    done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, errors="replace", timeout=60)
-    assert done.returncode == 0, done.stdout[-2000:]
+    code, output, _ = finished(
+        "pdflatex", "-interaction=nonstopmode", "-halt-on-error", f"-output-directory={tmp_path}", tmp_path / "all.tex"
+    )
+    assert code == 0, output[-2000:]
 
 
 INADE = published_table("inade-1")

@@ -23,10 +23,10 @@ NAMES = ("inade-3", "inade-4", "groupdnet-1", "groupdnet-3", "spade-3", "spade-4
 TABLES = {name: PaperTable(published_table(name), RECORDS) for name in NAMES}
 COUNTS = {"params_m", "gmacs"}  # columns of the tables that hold counts
 PLACES = [
-    (name, row.method, dataset, column, printed, paper.difference(row, dataset, column, printed))
+    (name, place)
     for name, paper in TABLES.items()
-    for row, dataset, column, printed in paper.places()
-    if column.metric in COUNTS and row.method in methods()
+    for place in paper.places
+    if place.column.key in COUNTS and place.row.method in methods()
 ]
 OTHER = {  # table, method, data set, column -> ours minus the paper's, explained in a footnote
     ("inade-3", "inade", "cityscapes", "gmacs"): "+0.01",
@@ -52,33 +52,33 @@ def name_of(record):
 
 def test_every_count_is_reproduced_or_differs_as_its_footnote_says():
     found = {
-        (name, method, dataset, column.metric): difference.text
-        for name, method, dataset, column, _, difference in PLACES
-        if difference.text and float(difference.text)
+        (name, place.row.method, place.dataset, place.column.key): place.difference.text
+        for name, place in PLACES
+        if place.difference.text and float(place.difference.text)
     }
     assert found == {place: text for place, text in OTHER.items() if place[1] in methods()}
 
 
 def test_what_differs_has_a_footnote():
-    for name, method, dataset, column, printed, difference in PLACES:
-        if (name, method, dataset, column.metric) in OTHER:
-            assert printed.note, (name, method, dataset)
-            assert printed.note in difference.note
+    for name, place in PLACES:
+        if (name, place.row.method, place.dataset, place.column.key) in OTHER:
+            assert place.printed.note, (name, place.row.method, place.dataset)
+            assert place.printed.note in place.difference.note
 
 
 @pytest.mark.parametrize("name", NAMES)
 def test_no_cost_is_blank_without_a_reason(name):
     paper = TABLES[name]
-    for row, dataset, column, printed in paper.places():
-        difference = paper.difference(row, dataset, column, printed)
-        if column.metric in ("seconds", "fps"):
-            reasons = (NO_NUMBER,) if printed.absent else (OF_A_MACHINE,)
-        elif column.metric in COUNTS and row.method in methods():
-            reasons = (NO_NUMBER,) if printed.absent else ()
+    for place in paper.places:
+        method, dataset, difference = place.row.method, place.dataset, place.difference
+        if place.column.key in ("seconds", "fps"):
+            reasons = (NO_NUMBER,) if place.printed.absent else (OF_A_MACHINE,)
+        elif place.column.key in COUNTS and method in methods():
+            reasons = (NO_NUMBER,) if place.printed.absent else ()
         else:
             continue
         assert difference.text or difference.note.startswith(reasons or "?"), (
-            f"{row.method} on {dataset}: run `bench profile --methods {row.method} --dataset {dataset} --out DIR` "
+            f"{method} on {dataset}: run `bench profile --methods {method} --dataset {dataset} --out DIR` "
             f"and move DIR/records to {COSTS / 'records'}, then: bench pack {COSTS}"
         )
 

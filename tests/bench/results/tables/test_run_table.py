@@ -9,12 +9,12 @@ from pathlib import Path
 import pytest
 from synthetic_records import CELL, done, later, of_run, skipped
 
-from bench.results.tables.run_table import free_csv, free_table
+from bench.results.tables.run_table import RunTable
 from bench.results.tables.writers import FORMATS, text
 from metrics.columns import Column
 
 GOLDENS = Path(__file__).parents[3] / "goldens" / "tables"
-TITLES = {"spade": "SPADE", "inade": "INADE", "groupdnet": "GroupDNet", "truth": "Truth"}
+METHODS = ("spade", "inade", "groupdnet", "truth")
 COLUMNS = (
     Column("fid", "FID", "lower", 2),
     Column("fid_pd", "FID-pd", "lower", 3),
@@ -24,7 +24,7 @@ COLUMNS = (
 
 
 def table(records, **settings):
-    return free_table(records, COLUMNS, TITLES, **settings)
+    return RunTable(records, COLUMNS, METHODS).grid(**settings)
 
 
 @pytest.mark.parametrize("form", FORMATS)
@@ -34,14 +34,14 @@ def test_a_run_prints_as_stored(form):
 
 
 def test_a_run_writes_the_stored_csv():
-    assert free_csv(of_run(), COLUMNS, TITLES) == (GOLDENS / "run.csv").read_text(encoding="utf-8")
+    assert RunTable(of_run(), COLUMNS, METHODS).csv() == (GOLDENS / "run.csv").read_text(encoding="utf-8")
 
 
 def test_the_order_of_records_does_not_matter_to_the_rows():
     assert table(of_run()[::-1]).rows == table(of_run()).rows
 
 
-def test_rows_come_in_the_order_of_the_titles_and_columns_as_far_as_filled():
+def test_rows_come_in_the_order_of_the_methods_and_columns_as_far_as_filled():
     grid = table(of_run())
     assert [row.title for row in grid.rows] == ["SPADE (tiny)", "INADE (tiny)", "Truth (tiny)"]
     assert [column.key for column in grid.columns] == ["fid_pd", "misd_pd", "moid_pd"]
@@ -54,7 +54,7 @@ def test_the_truth_is_never_marked_as_best():
 def test_real_photos_are_never_marked_as_best():
     cells = [replace(CELL, method=name) for name in ("spade", "inade", "real")]
     records = [done(cell, fid=value) for cell, value in zip(cells, (9.0, 8.0, 0.0), strict=True)]
-    grid = free_table(records, COLUMNS, {**TITLES, "real": "Real photos"})
+    grid = RunTable(records, COLUMNS, (*METHODS, "real")).grid()
     assert [row.entries[0][0].mark for row in grid.rows] == ["second", "best", ""]
 
 
@@ -97,7 +97,7 @@ def test_presets_never_share_a_row():
 def test_untrained_weights_show_in_the_row_and_the_csv():
     records = [done(fid=1.0, weights="untrained")]
     assert "untrained weights" in text(table(records))
-    line = next(csv.DictReader(io.StringIO(free_csv(records, COLUMNS, TITLES))))
+    line = next(csv.DictReader(io.StringIO(RunTable(records, COLUMNS, METHODS).csv())))
     assert line["weights"] == "untrained"
 
 
@@ -118,7 +118,7 @@ def test_the_newest_record_of_a_number_is_shown():
 
 def test_csv_numbers_read_back_exactly():
     value = 1 / 3
-    line = next(csv.DictReader(io.StringIO(free_csv([done(fid=[value, value + 1])], COLUMNS, TITLES))))
+    line = next(csv.DictReader(io.StringIO(RunTable([done(fid=[value, value + 1])], COLUMNS, METHODS).csv())))
     assert float(line["fid"]) == (value + value + 1) / 2
     assert line["method"] == "inade"
 

@@ -65,7 +65,7 @@ class MultiscaleDiscriminator(nn.Module):
 
 
 class PlainDiscriminator(MultiscaleDiscriminator):
-    """pix2pixHD's form of it: no spectral norm, a bias everywhere, and the finest scale has the highest number."""
+    """pix2pixHD's form: no spectral norm, a bias everywhere, and the finest scale has the highest number."""
 
     def _add_scale(self, scale: int, inputs: int, width: int, last_stride: int) -> None:
         stages: list[nn.Module] = []
@@ -82,5 +82,5 @@ class PlainDiscriminator(MultiscaleDiscriminator):
         return f"scale{self.scales - 1 - scale}_layer{number}"
 
     def stages(self, scale: int) -> Iterable[nn.Module]:
-        """As in MultiscaleDiscriminator."""
+        """The stages that judge at 1 / 2^scale of the resolution, in order."""
         return [self.get_submodule(self._key(scale, number)) for number in range(self.layers + 1)]

@@ -7,7 +7,7 @@ from torch.nn import functional as F
 
 
 class NormedConv(nn.Conv2d):
-    """Convolve without a bias, normalise over channels, rows and columns together, and leak what is negative."""
+    """Convolve without a bias, normalise over channels, rows and columns together, and apply a leaky ReLU."""
 
     def __init__(self, inputs: int, outputs: int, kernel: int = 3) -> None:
         super().__init__(inputs, outputs, kernel, padding=kernel // 2, bias=False)

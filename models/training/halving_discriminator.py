@@ -1,4 +1,4 @@
-"""BicycleGAN's patch discriminators, plain convolutions with instance norms; DSCGAN uses them with the condition."""
+"""BicycleGAN's patch discriminator on two scales, plain convolutions with instance norms; also DSCGAN's and DMIT's."""
 
 from __future__ import annotations
 
