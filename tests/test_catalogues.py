@@ -2,14 +2,10 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-
 import pytest
+from packages import children
+from processes import CHECKOUT
 
-import bench
-import metrics
-import models
-import segmenters
 from bench.commands.cli import COMMANDS
 from bench.common.catalog import Table, resolve
 from bench.datasets import DATASETS
@@ -19,27 +15,29 @@ from metrics.networks import NETWORKS
 from models import METHODS
 from segmenters import SEGMENTERS
 
-TABLES: dict[str, tuple[Table, Path, set[str]]] = {
-    "method": (METHODS, Path(models.__file__).parent, {"base"}),
-    "metric": (METRICS, Path(metrics.__file__).parent, {"base", "columns", "protocol", "protocol_sources"}),
-    "network": (
-        NETWORKS,
-        Path(metrics.__file__).parent / "networks",
-        {"base", "inception_blocks", "perceptual", "resize", "weights"},
+# kind -> (its table, its package, what in there is not of that kind)
+TABLES: dict[str, tuple[Table, str, set[str]]] = {
+    "method": (METHODS, "models", {"base", "parts", "training"}),
+    "metric": (METRICS, "metrics", {"base", "columns", "protocol", "protocol_sources", "networks", "parts"}),
+    "network": (NETWORKS, "metrics.networks", {"base", "inception_blocks", "perceptual", "resize", "weights"}),
+    "segmenter": (SEGMENTERS, "segmenters", {"cihp", "parts"}),
+    "dataset": (DATASETS, "bench.datasets", {"base", "find", "verification", "parts", "preparation"}),
+    "preparation": (
+        PREPARATIONS,
+        "bench.datasets.preparation",
+        {"_celebamask_splits", "_instances", "_maps", "_polygons", "_work"},
     ),
-    "segmenter": (SEGMENTERS, Path(segmenters.__file__).parent, {"cihp"}),
-    "dataset": (DATASETS, Path(bench.__file__).parent / "datasets", {"base", "find", "verification"}),
-    "preparation": (PREPARATIONS, Path(bench.__file__).parent / "datasets" / "preparation", set()),
-    "command": (COMMANDS, Path(bench.__file__).parent / "commands", {"cli"}),
+    "command": (COMMANDS, "bench.commands", {"cli"}),
 }
 
 
 @pytest.mark.parametrize("kind", TABLES)
-def test_every_public_file_of_the_package_is_listed(kind):
-    table, folder, contracts = TABLES[kind]
-    files = {path.stem for path in folder.glob("*.py") if not path.stem.startswith("_")} - contracts
-    listed = {target.split(":")[0].rpartition(".")[2] for target, *_ in table.values()}
-    assert files == listed, f"add a line for {sorted(files ^ listed)} to the table of {folder.name}"
+def test_every_file_and_folder_of_the_package_is_listed(kind):
+    table, package, others = TABLES[kind]
+    there = children(CHECKOUT / package.replace(".", "/"))
+    listed = {target.split(":")[0].removeprefix(f"{package}.").split(".")[0] for target, *_ in table.values()}
+    assert there - others == listed, f"add a line for {sorted((there - others) ^ listed)} to the table of {package}"
+    assert others <= there
 
 
 @pytest.mark.parametrize(("kind", "name"), [(kind, name) for kind, (table, _, _) in TABLES.items() for name in table])

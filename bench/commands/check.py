@@ -84,16 +84,16 @@ def command(
         write_text(baseline, baseline_of(wanted, records))
         click.echo(f"{baseline}: {len(values_of(records))} numbers accepted")
         return
-    findings = compare(baseline_values(before), values_of(records), factor)
-    click.echo(shown(findings, as_json=as_json))
+    changes = compare(baseline_values(before), values_of(records), factor)
+    click.echo(shown(changes, as_json=as_json))
     if summary is not None:
         with summary.open("a", encoding="utf-8") as file:
-            file.write(markdown(findings, f"Drift against {baseline.name}"))
-    if any(finding.status == "redefined" for finding in findings):
+            file.write(markdown(changes, f"Drift against {baseline.name}"))
+    if any(change.status == "redefined" for change in changes):
         click.echo(
             f"Numbers that are defined anew need a new baseline: bench check --baseline {baseline} --accept", err=True
         )
-    if drifted(findings):
+    if drifted(changes):
         raise SystemExit(1)
 
 

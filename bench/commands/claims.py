@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Sequence
 from pathlib import Path
+from typing import get_args
 
 import rich_click as click
 
@@ -17,6 +18,7 @@ from bench.results.store import ON_RECORD, read_records
 from bench.results.tables.claims import (
     Claim,
     Judgement,
+    Verdict,
     chosen,
     judge_measured,
     judge_miniature,
@@ -25,7 +27,6 @@ from bench.results.tables.claims import (
 )
 
 BUILT_IN = ("paperdolls", "paperdolls2")
-OUTCOMES = ("holds", "fails", "cannot say")
 
 
 @click.command()
@@ -112,13 +113,15 @@ def _table(claims: Sequence[Claim], judged: dict[str, dict[str, Judgement]]) -> 
 def _detailed(kind: str, judgement: Judgement) -> str:
     claim = judgement.claim
     lines = [f"\n{claim.id}, {kind}: {judgement.outcome}", f"  {claim.sentence} ({claim.source})"]
-    lines += [f"  {finding.outcome:10}  {finding.words}" for finding in judgement.findings]
+    lines += [f"  {comparison.outcome:10}  {comparison.words}" for comparison in judgement.comparisons]
     lines += [f"  Note: {claim.note}"] if claim.note else []
     return "\n".join(lines) + "\n"
 
 
 def _summary(kind: str, judgements: Sequence[Judgement]) -> str:
-    counted = [f"{sum(judgement.outcome == outcome for judgement in judgements)} {outcome}" for outcome in OUTCOMES]
+    counted = [
+        f"{sum(judgement.outcome == outcome for judgement in judgements)} {outcome}" for outcome in get_args(Verdict)
+    ]
     return f"{kind}: {', '.join(counted)}"
 
 
@@ -126,7 +129,7 @@ def _as_dict(claim: Claim, judged: dict[str, dict[str, Judgement]]) -> dict[str,
     verdicts = {
         kind: {
             "outcome": each[claim.id].outcome,
-            "findings": [vars(finding) for finding in each[claim.id].findings],
+            "findings": [vars(comparison) for comparison in each[claim.id].comparisons],
         }
         for kind, each in judged.items()
         if claim.id in each

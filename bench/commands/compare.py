@@ -24,7 +24,7 @@ def command(*, before: Path, after: Path, factor: float, as_json: bool) -> None:
 
     Example: bench compare results-old results
     """
-    findings = compare(read_values(before), read_values(after), factor)
-    click.echo(shown(findings, as_json=as_json))
-    if drifted(findings):
+    changes = compare(read_values(before), read_values(after), factor)
+    click.echo(shown(changes, as_json=as_json))
+    if drifted(changes):
         raise SystemExit(1)

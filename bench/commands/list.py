@@ -8,6 +8,7 @@ from collections.abc import Callable, Mapping
 import rich_click as click
 
 from bench.common import catalog
+from bench.common.lines import aligned
 from bench.common.options import debug_option, json_option
 from bench.results.tables import published
 from bench.weights.known import WEIGHT_FILES, default_root
@@ -77,10 +78,5 @@ KINDS: dict[str, Callable[[], Lines]] = {
 def command(kind: str, as_json: bool) -> None:
     """List the methods, datasets, metrics, protocols, segmenters, tables or weights that the suite knows."""
     catalog.check_name("kind of thing", KINDS, kind)
-    lines = KINDS[kind]()
-    if as_json:
-        click.echo(json.dumps([{"name": name, "about": line} for name, line in lines.items()], indent=1))
-        return
-    width = max(map(len, lines), default=0)
-    for name, line in lines.items():
-        click.echo(f"{name:{width}}  {line}".rstrip())
+    rows = [{"name": name, "about": line} for name, line in KINDS[kind]().items()]
+    click.echo(json.dumps(rows, indent=1) if as_json else aligned(rows, head=False))

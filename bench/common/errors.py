@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import errno
 
-import rich_click as click
-
 
 class UserError(Exception):
     """Something the user can put right; its text is all they see (exit code 2)."""
@@ -16,6 +14,8 @@ OK, FAILED, USAGE, INTERRUPTED = 0, 1, 2, 130
 
 def explained(error: BaseException) -> tuple[str, int]:
     """Turn an error into one line for the user and the exit code."""
+    import rich_click as click  # worker processes need this module for UserError alone
+
     match error:
         case KeyboardInterrupt() | click.Abort():
             return "interrupted", INTERRUPTED

@@ -20,7 +20,7 @@ from bench.results.records import Cell, Record, variant_title
 from bench.results.store import read_records
 
 Status = Literal["same", "moved", "missing", "redefined", "new"]
-Place = tuple[str, str, str, str]  # variant, data, protocol, column
+Address = tuple[str, str, str, str]  # of a number: variant, data, protocol, column
 
 # Relative to the number; nothing random is left, so all that may differ is the rounding of another machine's sums,
 # which now and then flips a pixel's last bit or a label.
@@ -33,7 +33,7 @@ FACTOR_HELP = "Multiply all tolerances, e.g. 10 for a machine of another kind."
 
 
 @dataclass(frozen=True)
-class Value:
+class Measured:
     """A number with what is needed to compare it."""
 
     number: float
@@ -44,10 +44,10 @@ class Value:
 
 
 @dataclass(frozen=True)
-class Finding:
+class Change:
     """What became of one number."""
 
-    place: Place
+    place: Address
     status: Status
     before: float | None
     after: float | None
@@ -60,17 +60,17 @@ class Finding:
         return None if self.before is None or self.after is None else self.after - self.before
 
 
-def tolerance_of(column: str, before: Value, factor: float = 1.0) -> float:
+def tolerance_of(column: str, before: Measured, factor: float = 1.0) -> float:
     """Say by how much a number may move: what another machine's rounding does to it, and no more."""
     absolute = next((value for name, value in _ABSOLUTE.items() if column.startswith(name)), 0.0)
     return factor * max(_RELATIVE * abs(before.number), _SPREADS * before.spread, absolute, _SMALLEST)
 
 
-def values_of(records: Iterable[Record]) -> dict[Place, Value]:
-    """Index the numbers of records; of several for one place the newest metric version counts, then the latest."""
+def values_of(records: Iterable[Record]) -> dict[Address, Measured]:
+    """Index the numbers of records; of several for one address the newest metric version counts, then the latest."""
     ordered = sorted(records, key=lambda record: (record.version, record.provenance.start))
     return {
-        (record.cell.variant, record.cell.data, record.cell.protocol, column): Value(
+        (record.cell.variant, record.cell.data, record.cell.protocol, column): Measured(
             number, record.spread(column) or 0.0, record.key, record.version, record.weights
         )
         for record in ordered
@@ -78,24 +78,24 @@ def values_of(records: Iterable[Record]) -> dict[Place, Value]:
     }
 
 
-def compare(before: Mapping[Place, Value], after: Mapping[Place, Value], factor: float = 1.0) -> list[Finding]:
-    """Compare place by place, in the order of the first set; what only the second has comes last."""
-    findings = [_finding(place, value, after.get(place), factor) for place, value in before.items()]
-    return findings + [Finding(place, "new", None, after[place].number) for place in after if place not in before]
+def compare(before: Mapping[Address, Measured], after: Mapping[Address, Measured], factor: float = 1.0) -> list[Change]:
+    """Compare number by number, in the order of the first set; what only the second has comes last."""
+    changes = [_change(place, value, after.get(place), factor) for place, value in before.items()]
+    return changes + [Change(place, "new", None, after[place].number) for place in after if place not in before]
 
 
-def _finding(place: Place, before: Value, after: Value | None, factor: float) -> Finding:
+def _change(place: Address, before: Measured, after: Measured | None, factor: float) -> Change:
     if after is None:
-        return Finding(place, "missing", before.number, None, reason="not measured any more")
+        return Change(place, "missing", before.number, None, reason="not measured any more")
     reason = _redefinition(before, after)
     if reason:
-        return Finding(place, "redefined", before.number, after.number, reason=reason)
+        return Change(place, "redefined", before.number, after.number, reason=reason)
     allowed = tolerance_of(place[3], before, factor)
     moved = abs(after.number - before.number) > allowed
-    return Finding(place, "moved" if moved else "same", before.number, after.number, allowed)
+    return Change(place, "moved" if moved else "same", before.number, after.number, allowed)
 
 
-def _redefinition(before: Value, after: Value) -> str:
+def _redefinition(before: Measured, after: Measured) -> str:
     """Say why two numbers are not of the same thing; "" where they are, or where nobody knows."""
     if before.version and after.version and before.version != after.version:
         return f"metric version {before.version} -> {after.version}"
@@ -106,12 +106,12 @@ def _redefinition(before: Value, after: Value) -> str:
     return ""
 
 
-def drifted(findings: Iterable[Finding]) -> list[Finding]:
+def drifted(changes: Iterable[Change]) -> list[Change]:
     """Pick what must not go unseen."""
-    return [finding for finding in findings if finding.status in ("moved", "missing", "redefined")]
+    return [change for change in changes if change.status in ("moved", "missing", "redefined")]
 
 
-def read_values(path: Path) -> dict[Place, Value]:
+def read_values(path: Path) -> dict[Address, Measured]:
     """Read numbers from a folder of records (or of results), a baseline, or a CSV table of `bench run` or `export`."""
     if path.is_dir():
         return values_of(read_records([path], needed=True))
@@ -134,18 +134,18 @@ def baseline_of(wanted: Mapping[str, Any], records: Iterable[Record]) -> str:
     return json.dumps({"measured": wanted, "values": lines}, indent=1, sort_keys=True) + "\n"
 
 
-def baseline_values(baseline: Mapping[str, Any]) -> dict[Place, Value]:
+def baseline_values(baseline: Mapping[str, Any]) -> dict[Address, Measured]:
     """Read the numbers of a baseline."""
     fields = ("number", "spread", "key", "version", "weights")
     return {
-        (line["variant"], line["data"], line["protocol"], line["column"]): Value(
+        (line["variant"], line["data"], line["protocol"], line["column"]): Measured(
             **{name: line[name] for name in fields}
         )
         for line in baseline["values"]
     }
 
 
-def _table_values(text: str) -> dict[Place, Value]:
+def _table_values(text: str) -> dict[Address, Measured]:
     """Read a table as `bench run` (a column per number) or `bench export` (a line per number) writes it."""
     values = {}
     for line in csv.DictReader(io.StringIO(text)):
@@ -154,7 +154,7 @@ def _table_values(text: str) -> dict[Place, Value]:
         for column, number in numbers.items():
             spread = line.get("std" if "column" in line else f"{column}_std") or 0
             place = (variant_title(cell.method, cell.preset), cell.data, cell.protocol, column)
-            values[place] = Value(float(number), float(spread), weights=line["weights"])
+            values[place] = Measured(float(number), float(spread), weights=line["weights"])
     return values
 
 
@@ -164,33 +164,33 @@ def _numbers(line: Mapping[str, str]) -> dict[str, str]:
     return {key: text for key, text in line.items() if text and key not in about and not key.endswith(ends)}
 
 
-def shown(findings: Sequence[Finding], *, as_json: bool = False) -> str:
+def shown(changes: Sequence[Change], *, as_json: bool = False) -> str:
     """Write what moved, and how many numbers did not; as JSON, all."""
     if as_json:
-        return json.dumps([asdict(finding) for finding in findings], indent=1)
-    moved = drifted(findings)
-    return "\n".join([*([aligned([_row(finding) for finding in moved])] if moved else []), counted(findings)])
+        return json.dumps([asdict(change) for change in changes], indent=1)
+    moved = drifted(changes)
+    return "\n".join([*([aligned([_row(change) for change in moved])] if moved else []), counted(changes)])
 
 
-def markdown(findings: Sequence[Finding], title: str) -> str:
+def markdown(changes: Sequence[Change], title: str) -> str:
     """Write the same for the summary of a CI job."""
-    rows = [_row(finding) for finding in drifted(findings)]
-    lines = [f"## {title}", "", f"{counted(findings)}.", ""]
+    rows = [_row(change) for change in drifted(changes)]
+    lines = [f"## {title}", "", f"{counted(changes)}.", ""]
     if rows:
         lines.append(as_markdown(rows))
     return "\n".join(lines) + "\n"
 
 
-def counted(findings: Sequence[Finding]) -> str:
+def counted(changes: Sequence[Change]) -> str:
     """Say how many numbers moved."""
-    new = sum(finding.status == "new" for finding in findings)
-    text = f"{len(drifted(findings))} of {len(findings) - new} numbers moved"
+    new = sum(change.status == "new" for change in changes)
+    text = f"{len(drifted(changes))} of {len(changes) - new} numbers moved"
     return f"{text}; {new} are new" if new else text
 
 
-def _row(finding: Finding) -> dict[str, str]:
-    variant, data, protocol, column = finding.place
-    numbers = (finding.before, finding.after, finding.difference)
+def _row(change: Change) -> dict[str, str]:
+    variant, data, protocol, column = change.place
+    numbers = (change.before, change.after, change.difference)
     before, after, difference = ("" if number is None else f"{number:.6g}" for number in numbers)
     return {
         "method": variant,
@@ -200,6 +200,6 @@ def _row(finding: Finding) -> dict[str, str]:
         "before": before,
         "now": after,
         "difference": difference,
-        "allowed": f"{finding.tolerance:.2g}" if finding.status == "moved" else "",
-        "what": finding.reason or finding.status,
+        "allowed": f"{change.tolerance:.2g}" if change.status == "moved" else "",
+        "what": change.reason or change.status,
     }

@@ -15,6 +15,22 @@ from bench.common.places import ROOT
 PACKAGES = ("torch", "torchvision", "numpy", "scipy", "pillow", "lpips", "clean-fid", "segmentation-models-pytorch")
 
 
+@dataclass(frozen=True)
+class Provenance:
+    """How, where and when a record came about; none of it may change the numbers, so none of it enters the key."""
+
+    commit: str | None  # of the suite; None = not run from a git checkout
+    dirty: bool | None  # the checkout held uncommitted changes
+    versions: Mapping[str, str]  # package -> version
+    python: str
+    platform: str
+    device: str
+    start: str  # ISO 8601, UTC
+    seconds: float
+    batch_size: int | None = None
+    precision: str = "float32"
+
+
 def collect(device: str, start: datetime, seconds: float, batch_size: int, precision: str = "float32") -> Provenance:
     """Describe this run; `device` and `start` (with a time zone) come from who ran it."""
     commit, dirty = commit_of(ROOT)
@@ -61,19 +77,3 @@ def _git(folder: Path, *arguments: str) -> str | None:
         return subprocess.run(command, capture_output=True, text=True, check=True, timeout=30).stdout.strip()
     except (OSError, subprocess.SubprocessError):
         return None
-
-
-@dataclass(frozen=True)
-class Provenance:
-    """How, where and when a record came about; none of it may change the numbers, so none of it enters the key."""
-
-    commit: str | None  # of the suite; None = not run from a git checkout
-    dirty: bool | None  # the checkout held uncommitted changes
-    versions: Mapping[str, str]  # package -> version
-    python: str
-    platform: str
-    device: str
-    start: str  # ISO 8601, UTC
-    seconds: float
-    batch_size: int | None = None
-    precision: str = "float32"

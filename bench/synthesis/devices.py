@@ -1,4 +1,4 @@
-"""The device to compute on, and how exactly it multiplies."""
+"""The device to compute on: chosen, named, its random numbers seeded, its products exact."""
 
 from __future__ import annotations
 
@@ -40,3 +40,18 @@ def full_precision() -> Iterator[None]:
         yield
     finally:
         torch.backends.cudnn.allow_tf32, torch.backends.cuda.matmul.allow_tf32 = convolutions, products
+
+
+def seed_generators(device: torch.device, seed: int) -> None:
+    """Seed torch's own generators of the CPU and of this device.
+
+    `torch.manual_seed` seeds those of every kind of device, and formats a stack trace for every kind that is not in
+    use, which costs more than the seeding; a training seeds several times a step.
+    """
+    if device.type not in ("cpu", "cuda"):
+        torch.manual_seed(seed)
+        return
+    torch.default_generator.manual_seed(seed)
+    if device.type == "cuda":
+        index = torch.cuda.current_device() if device.index is None else device.index
+        torch.cuda.default_generators[index].manual_seed(seed)

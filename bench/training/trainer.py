@@ -22,6 +22,7 @@ from bench.common.keys import stream_seed
 from bench.common.memory import keep_freed_memory
 from bench.datasets.base import Dataset
 from bench.synthesis.batches import Batch, collate, stream
+from bench.synthesis.devices import seed_generators
 from bench.training.batches import shuffled
 from bench.training.distributed import ALONE, Ranks, synchronise
 from bench.training.run_folder import differences, read_run, write_rows, write_run
@@ -240,7 +241,7 @@ class Trainer:
         device = self.options.device
         self.objective.shared = stream(self.options.seed, "shared", self.step, player)
         with torch.random.fork_rng([device] if device.type == "cuda" else []):
-            torch.manual_seed(stream_seed(self.options.seed, "layers", self.step, player, first))
+            seed_generators(device, stream_seed(self.options.seed, "layers", self.step, player, first))
             yield
 
     def _noise(self, layout: Layout, player: Player, first: int) -> object:

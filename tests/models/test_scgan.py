@@ -15,8 +15,7 @@ from models.parts.image_styles import ImageEncoder
 from models.parts.spectral import Spectral, fold_spectral
 from models.scgan.conditional import ConcatConv2d, ConditionalConv2d, ConditionalNorm
 from models.scgan.method import SCGAN, Scgan
-from models.scgan.network import ScganConfig
-from models.scgan.network import scgan_stages as stages
+from models.scgan.network import ScganConfig, scgan_stages
 from models.scgan.vectors import Blur, label_pyramid, paper_widths, semantic_vectors
 from models.training.initial_weights import initialise
 
@@ -25,13 +24,13 @@ NARROW = ScganConfig(
     8,
     64,
     64,
-    stages=stages(3, 2, more=False),
+    stages=scgan_stages(3, 2, more=False),
     vector_widths=paper_widths(4, more=False),
     hidden=5,
     temperature=3.0,
 )
 MORE = {
-    "stages": stages(2, 2, more=True),
+    "stages": scgan_stages(2, 2, more=True),
     "vector_widths": paper_widths(3, more=True),
     "width": 128,
     "edges": True,

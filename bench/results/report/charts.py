@@ -24,7 +24,7 @@ class Value:
 
     @property
     def ends(self) -> Range:
-        """What an axis must hold."""
+        """The range that an axis must show: of the number alone where nothing is said of its error."""
         return self.range or (self.mean, self.mean)
 
 
@@ -119,10 +119,10 @@ def _scatter(sheet: Sheet, x: int, y: int) -> Scatter:
 def bars(sheet: Sheet) -> list[Bars]:
     """Draw every column that has a better direction and two numbers."""
     found = []
-    for place, column in enumerate(sheet.columns):
+    for index, column in enumerate(sheet.columns):
         own = []
         for line in sheet.lines:
-            value, entry = _value(sheet, line, place), line.entries[place]
+            value, entry = _value(sheet, line, index), line.entries[index]
             if value is not None:
                 own.append(Bar(_title(line), value, entry.text, entry.mark == "best", line.reference))
         if column.better and len(own) > 1:
@@ -131,8 +131,8 @@ def bars(sheet: Sheet) -> list[Bars]:
     return found
 
 
-def _value(sheet: Sheet, line: Line, place: int) -> Value | None:
-    record, key = line.records[place], sheet.columns[place].key
+def _value(sheet: Sheet, line: Line, index: int) -> Value | None:
+    record, key = line.records[index], sheet.columns[index].key
     if record is None or key not in record.values:
         return None
     return Value(record.values[key], spread_of(record, key))

@@ -26,7 +26,7 @@ class Machine:
     versions: str
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class Origin:
     """How one cell came about."""
 
@@ -86,17 +86,17 @@ def _origin(sheet: int, records: Sequence[Record], machines: dict[tuple[str, ...
     networks = {f"{name}: {about}" for record in records for name, about in record.networks.items()}
     counts = dict.fromkeys(f"{count} {thing}" for record in records for thing, count in sorted(record.counts.items()))
     return Origin(
-        sheet,
-        f"{title_of(cell.method)} ({cell.preset})",
-        "" if cell.limit is None else f"the first {cell.limit}",
-        ", ".join(sorted({machines[_setup(record.provenance)].letter for record in records})),
-        ", ".join(commits),
-        min(record.provenance.start for record in records).removesuffix("+00:00").replace("T", " "),
-        max(record.provenance.seconds for record in records),
-        ", ".join(sorted({record.weights for record in records})),
-        tuple(sorted(networks)),
-        "; ".join(counts),
-        tuple(f"{record.key}: {record.metric} v{record.version}, {record.status}" for record in records),
+        sheet=sheet,
+        variant=f"{title_of(cell.method)} ({cell.preset})",
+        limit="" if cell.limit is None else f"the first {cell.limit}",
+        machines=", ".join(sorted({machines[_setup(record.provenance)].letter for record in records})),
+        commits=", ".join(commits),
+        start=min(record.provenance.start for record in records).removesuffix("+00:00").replace("T", " "),
+        seconds=max(record.provenance.seconds for record in records),
+        weights=", ".join(sorted({record.weights for record in records})),
+        networks=tuple(sorted(networks)),
+        counts="; ".join(counts),
+        records=tuple(f"{record.key}: {record.metric} v{record.version}, {record.status}" for record in records),
     )
 
 

@@ -102,9 +102,9 @@ def _facts(records: Sequence[Record]) -> list[tuple[str, str]]:
 def _leaders(sheet: Sheet) -> str:
     """Say who is best by what, of the methods that are ranked."""
     best = []
-    for place, column in enumerate(sheet.columns):
+    for index, column in enumerate(sheet.columns):
         if column.key in _QUALITY:
-            entries = [(line.title, line.entries[place]) for line in sheet.lines]
+            entries = [(line.title, line.entries[index]) for line in sheet.lines]
             names = [f"{title} ({entry.text})" for title, entry in entries if entry.mark == "best"]
             best += [f"{column.title} {' and '.join(names)}"] if names else []
     ranked = sum(not line.reference for line in sheet.lines)

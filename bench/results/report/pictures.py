@@ -52,11 +52,6 @@ class Gallery:
     left_out: tuple[str, ...] = ()
 
 
-def data_uri(form: str, content: bytes) -> str:
-    """Write the content of an image file as text that a page can hold."""
-    return f"data:image/{form};base64,{base64.b64encode(content).decode()}"
-
-
 def files_of(folder: Path) -> Gallery:
     """Take in the PNG and WebP files of a folder, such as `bench sample` writes; the names become captions."""
     if not folder.is_dir():
@@ -83,3 +78,8 @@ def _file(path: Path) -> Picture:
     except (UnidentifiedImageError, OSError, SyntaxError, ValueError, Image.DecompressionBombError) as error:
         raise UserError(f"{path}: not a PNG or WebP image ({error}); move it out of the folder.") from error
     return Picture(data_uri(form, content), path.stem, width, height)
+
+
+def data_uri(form: str, content: bytes) -> str:
+    """Write the content of an image file as text that a page can hold."""
+    return f"data:image/{form};base64,{base64.b64encode(content).decode()}"

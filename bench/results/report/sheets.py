@@ -7,14 +7,14 @@ from dataclasses import dataclass, replace
 from functools import cached_property
 
 from bench.common.catalog import REFERENCES, methods, title_of
-from bench.results.records import PROBE, Record, newest, variant_title
+from bench.results.records import PROBE, Preset, Record, newest, variant_title
 from bench.results.tables.columns import columns_of
 from bench.results.tables.entries import UNTRAINED_NOTE, entry_of, mark_rows, row_notes
 from bench.results.tables.grid import Grid, Group, Number, Row
 from metrics.columns import Column
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class Line:
     """One method variant: its newest record of every column, and how a table shows each."""
 
@@ -43,7 +43,7 @@ class Sheet:
 
     @property
     def title(self) -> str:
-        """Name it for people."""
+        """Its name for people."""
         return f"{self.data}, cost of one image" if self.costs else f"{self.data}, protocol {self.protocol}"
 
     @property
@@ -53,39 +53,45 @@ class Sheet:
 
     @cached_property
     def letters(self) -> dict[str, str]:
-        """Give each footnote its letter."""
+        """Footnotes, each with its letter."""
         rows = tuple(Row(line.title, tuple((entry,) for entry in line.entries), line.notes) for line in self.lines)
         return Grid("", "", (Group("", self.columns),), rows).letters
 
 
 def sheets_of(records: Sequence[Record]) -> list[Sheet]:
     """Sort records into sheets; the order they come in does not matter. Costs come last."""
-    places: dict[tuple[bool, str, int, str], list[Record]] = {}
+    sheets: dict[tuple[bool, str, int, str], list[Record]] = {}
     for record in sorted(records, key=lambda record: (record.metric, record.key)):
         cell = record.cell
-        place = (cell.protocol == PROBE, cell.dataset, cell.limit or 0, cell.protocol)
-        places.setdefault(place, []).append(record)
-    return [_sheet(found) for _, found in sorted(places.items())]
+        order = (cell.protocol == PROBE, cell.dataset, cell.limit or 0, cell.protocol)
+        sheets.setdefault(order, []).append(record)
+    return [_sheet(found) for _, found in sorted(sheets.items())]
 
 
 def _sheet(records: Sequence[Record]) -> Sheet:
-    known = methods()
-    place = {name: number for number, name in enumerate(known)}
-    variants = {(record.cell.method, record.cell.preset) for record in records}
-    ordered = sorted(variants, key=lambda variant: (place.get(variant[0], len(place)), *variant))
+    order = {name: number for number, name in enumerate(methods())}
+    variants: dict[tuple[str, Preset], list[Record]] = {}
+    for record in records:
+        variants.setdefault((record.cell.method, record.cell.preset), []).append(record)
+    ordered = sorted(variants, key=lambda variant: (order.get(variant[0], len(order)), *variant))
     columns = columns_of(records)
-    lines = []
-    for method, preset in ordered:
-        own = [record for record in records if (record.cell.method, record.cell.preset) == (method, preset)]
-        found = [newest(record for record in own if record.fills(column.key)) for column in columns]
-        entries = tuple(
-            entry_of(record, column.key, column.decimals) for record, column in zip(found, columns, strict=True)
-        )
-        about = known[method][-1] if method in known else "not a method of this installation"
-        title = variant_title(title_of(method), preset)
-        lines.append(Line(title, about, method in REFERENCES, tuple(found), entries, row_notes(own)))
+    lines = [_line(variant, variants[variant], columns) for variant in ordered]
     cell = records[0].cell
     return Sheet(cell.data, cell.protocol, columns, _marked(lines, columns), tuple(records))
+
+
+def _line(variant: tuple[str, Preset], records: Sequence[Record], columns: Sequence[Column]) -> Line:
+    method, preset = variant
+    known = methods()
+    found = [newest(record for record in records if record.fills(column.key)) for column in columns]
+    return Line(
+        title=variant_title(title_of(method), preset),
+        about=known[method][-1] if method in known else "not a method of this installation",
+        reference=method in REFERENCES,
+        records=tuple(found),
+        entries=tuple(entry_of(each, column.key, column.decimals) for each, column in zip(found, columns, strict=True)),
+        notes=row_notes(records),
+    )
 
 
 def _marked(lines: Sequence[Line], columns: Sequence[Column]) -> tuple[Line, ...]:

@@ -1,4 +1,4 @@
-"""The papers' sentences as predicates over numbers: what the printed tables support, and what ours do.
+"""The papers' sentences, each with what must be true of numbers for it to hold; printed numbers are asked, or ours.
 
 [[claims]]
 id = "inade-best-misd"
@@ -42,7 +42,7 @@ else:
 MINIATURES = {"deepfashion2": "paperdolls2"}  # every other data set is played by paperdolls
 _SPREADS = 2.0  # of a measured number to both sides: a verdict that turns within them is none
 
-Outcome = Literal["holds", "fails", "cannot say"]
+Verdict = Literal["holds", "fails", "cannot say"]
 
 
 @dataclass(frozen=True)
@@ -54,7 +54,7 @@ class Figure:
 
     @property
     def ends(self) -> tuple[float, ...]:
-        """Give what the number may as well be."""
+        """The lowest and the highest value that the spread allows for."""
         return (self.value - _SPREADS * self.spread, self.value + _SPREADS * self.spread)
 
 
@@ -62,10 +62,10 @@ Find = Callable[[str, str, str], Figure | None]  # (method, data set, metric) ->
 
 
 @dataclass(frozen=True)
-class Finding:
-    """One comparison of a claim."""
+class Comparison:
+    """The number of a claim's method against a bound or one rival's, in one metric on one data set."""
 
-    outcome: Outcome
+    outcome: Verdict
     words: str  # "inade 0.0187 against groupdnet 0.0303, moid on deepfashion2"
 
 
@@ -88,12 +88,12 @@ class Claim:
 
     @cached_property
     def printed(self) -> PublishedTable:
-        """Read the table whose numbers speak."""
+        """The table whose numbers speak."""
         return published_table(self.table)
 
     @property
     def rivals(self) -> tuple[str, ...]:
-        """Name the methods to compare with."""
+        """The methods to compare with."""
         if self.over != ("all",):
             return self.over
         return tuple(row.method for row in self.printed.rows if row.ranked and row.method != self.method)
@@ -102,25 +102,25 @@ class Claim:
         """Tell which direction of a column is good."""
         return next(column.better for _, column in self.printed.places if column.key == metric)
 
-    def findings(self, find: Find, places: Iterable[tuple[str, str]]) -> Iterator[Finding]:
+    def comparisons(self, find: Find, places: Iterable[tuple[str, str]]) -> Iterator[Comparison]:
         """Compare on every data set, in every metric, with every rival."""
         for dataset, metric in places:
             for rival in self.rivals or ("",):
-                yield self._finding(find, dataset, metric, rival)
+                yield self._comparison(find, dataset, metric, rival)
 
-    def _finding(self, find: Find, dataset: str, metric: str, rival: str) -> Finding:
+    def _comparison(self, find: Find, dataset: str, metric: str, rival: str) -> Comparison:
         names = [self.method, rival] if rival else [self.method]
         figures = [find(name, dataset, metric) for name in names]
         where = f"{metric} on {dataset}"
         missing = [name for name, figure in zip(names, figures, strict=True) if figure is None]
         if missing:
-            return Finding("cannot say", f"no number of {' and '.join(missing)}, {where}")
+            return Comparison("cannot say", f"no number of {' and '.join(missing)}, {where}")
         known = [figure for figure in figures if figure is not None]
         words = " against ".join(f"{name} {figure.value:.6g}" for name, figure in zip(names, known, strict=True))
         verdicts = {self._is_true(metric, *values) for values in product(*(figure.ends for figure in known))}
         if len(verdicts) > 1:
-            return Finding("cannot say", f"{words}, {where}: within two spreads of their runs")
-        return Finding("holds" if verdicts.pop() else "fails", f"{words}, {where}")
+            return Comparison("cannot say", f"{words}, {where}: within two spreads of their runs")
+        return Comparison("holds" if verdicts.pop() else "fails", f"{words}, {where}")
 
     def _is_true(self, metric: str, ours: float, theirs: float = 1.0) -> bool:
         if self.range is not None:
@@ -131,22 +131,22 @@ class Claim:
 
     @property
     def places(self) -> list[tuple[str, str]]:
-        """List data set and metric of every comparison; places that the table has not are not asked for."""
+        """Data set and metric of every comparison; what the table does not have is not asked for."""
         there = {(dataset, column.key) for dataset, column in self.printed.places}
         return [place for place in product(self.datasets, self.metrics) if place in there]
 
 
 @dataclass(frozen=True)
 class Judgement:
-    """A claim's outcome with all that led to it."""
+    """A claim with the comparisons that decide it."""
 
     claim: Claim
-    findings: tuple[Finding, ...]
+    comparisons: tuple[Comparison, ...]
 
     @property
-    def outcome(self) -> Outcome:
-        """One comparison that fails refutes a sentence, one that is missing leaves it open."""
-        outcomes = {finding.outcome for finding in self.findings}
+    def outcome(self) -> Verdict:
+        """What follows: one comparison that fails refutes a sentence, one that is missing leaves it open."""
+        outcomes = {comparison.outcome for comparison in self.comparisons}
         if "fails" in outcomes:
             return "fails"
         return "holds" if outcomes == {"holds"} else "cannot say"
@@ -201,7 +201,7 @@ def judge_published(claim: Claim) -> Judgement:
         for (dataset, column), printed in zip(claim.printed.places, row.values, strict=True):
             if printed.number is not None:
                 numbers.setdefault((row.method, dataset, column.key), Figure(float(printed.number)))
-    return Judgement(claim, tuple(claim.findings(lambda *place: numbers.get(place), claim.places)))
+    return Judgement(claim, tuple(claim.comparisons(lambda *place: numbers.get(place), claim.places)))
 
 
 def judge_measured(claim: Claim, records: Sequence[Record]) -> Judgement:
@@ -212,7 +212,7 @@ def judge_measured(claim: Claim, records: Sequence[Record]) -> Judgement:
         record, name = place.record, (place.row.method, place.dataset, place.column.key)
         if record is not None and record.status == "done" and not record.untrained:
             found.setdefault(name, _figure(record, place.printed.record))
-    return Judgement(claim, tuple(claim.findings(lambda *place: found.get(place), claim.places)))
+    return Judgement(claim, tuple(claim.comparisons(lambda *place: found.get(place), claim.places)))
 
 
 def judge_miniature(claim: Claim, records: Iterable[Record], datasets: Sequence[str]) -> Judgement:
@@ -226,7 +226,7 @@ def judge_miniature(claim: Claim, records: Iterable[Record], datasets: Sequence[
         return None if record is None else _figure(record, column)
 
     mapped = dict.fromkeys((MINIATURES.get(dataset, "paperdolls"), metric) for dataset, metric in claim.places)
-    return Judgement(claim, tuple(claim.findings(find, [place for place in mapped if place[0] in datasets])))
+    return Judgement(claim, tuple(claim.comparisons(find, [place for place in mapped if place[0] in datasets])))
 
 
 def _figure(record: Record, column: str) -> Figure:

@@ -69,20 +69,20 @@ class Grid:
         for row in self.rows:
             notes.update(dict.fromkeys(row.notes))
             notes.update(dict.fromkeys(number.note for entry in row.entries for number in entry if number.note))
-        return {note: _letter(place) for place, note in enumerate(notes)}
+        return {note: _letter(index) for index, note in enumerate(notes)}
 
 
 def transpose(grid: Grid) -> Grid:
     """Make rows columns, as some papers print them; what is said of a row goes below the table."""
     heads = [f"{group.title} {column.head}".strip() for group in grid.groups for column in group.columns]
-    rows = tuple(Row(head, tuple(row.entries[place] for row in grid.rows)) for place, head in enumerate(heads))
+    rows = tuple(Row(head, tuple(row.entries[index] for row in grid.rows)) for index, head in enumerate(heads))
     columns = tuple(Column("", row.title, "", 0) for row in grid.rows)
     notes = dict.fromkeys(f"{row.title}: {note}" for row in grid.rows for note in row.notes)
     return replace(grid, groups=(Group("", columns),), rows=rows, notes=(*grid.notes, *notes), ranked="row")
 
 
-def _letter(place: int) -> str:
-    repeats, letter = divmod(place, 26)
+def _letter(index: int) -> str:
+    repeats, letter = divmod(index, 26)
     return string.ascii_lowercase[letter] * (repeats + 1)
 
 

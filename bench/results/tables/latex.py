@@ -51,8 +51,8 @@ def latex(grid: Grid) -> str:
     if any(group.title for group in grid.groups):
         lines += _group_heads(grid)
     lines += [_line([escape(grid.corner), *map(_head, grid.columns)]), r"\midrule"]
-    for place, row in enumerate(grid.rows):
-        if row.rule and place:
+    for index, row in enumerate(grid.rows):
+        if row.rule and index:
             lines.append(r"\midrule")
         lines.append(_row(row, letters))
     lines += [r"\bottomrule", r"\end{tabular}", "", r"\smallskip", r"\begin{minipage}{\linewidth}", r"\footnotesize"]

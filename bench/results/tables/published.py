@@ -63,7 +63,7 @@ ROUNDING = {  # how a paper gets its digits -> what is said of it
 
 @dataclass(frozen=True)
 class Printed:
-    """One place of a printed table."""
+    """One number as a paper prints it, or what stands in place of one."""
 
     text: str  # as printed: "9.97", "-", "N/A", "76.00%", "96M"
     mark: Mark  # "best" = printed bold, "second" = printed underlined
@@ -83,7 +83,7 @@ class Printed:
 
     @property
     def number(self) -> Decimal | None:
-        """Read the number, if it is one."""
+        """The number, if it is one."""
         try:
             number = Decimal(self.text.rstrip("%M"))
         except InvalidOperation:
@@ -92,7 +92,7 @@ class Printed:
 
     @property
     def absent(self) -> bool:
-        """Tell whether the paper has nothing here."""
+        """Whether the paper has nothing here."""
         return self.text in ("", "-", "N/A")
 
 
@@ -105,9 +105,9 @@ class PublishedGroup:
     columns: tuple[Column, ...]
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class PublishedRow:
-    """One line of a printed table, its places from left to right over all groups."""
+    """One line of a printed table, its numbers from left to right over all groups."""
 
     method: str
     title: str
@@ -117,7 +117,7 @@ class PublishedRow:
     notes: tuple[str, ...]
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class PublishedTable:
     """One table of a paper."""
 
@@ -134,7 +134,7 @@ class PublishedTable:
 
     @property
     def places(self) -> list[tuple[str, Column]]:
-        """List data set and column of every place of a row."""
+        """Data set and column of every number of a row, from left to right."""
         return [(group.dataset, column) for group in self.groups for column in group.columns]
 
 
@@ -180,7 +180,7 @@ def _groups(groups: list[Mapping[str, Any]], rows: tuple[PublishedRow, ...]) -> 
     read, start = [], 0
     for group in groups:
         _only(group, {"head", "dataset", "columns"}, "a group")
-        shown = [[row.values[start + place] for row in rows] for place in range(len(group["columns"]))]
+        shown = [[row.values[start + index] for row in rows] for index in range(len(group["columns"]))]
         columns = tuple(_column(column, cells) for column, cells in zip(group["columns"], shown, strict=True))
         read.append(PublishedGroup(group.get("head", ""), group["dataset"], columns))
         start += len(columns)
@@ -195,16 +195,16 @@ def _row(row: Mapping[str, Any], columns: list[list[Mapping[str, Any]]], footnot
     records = row.get("records", {})
     _only(records, {column["key"] for group in columns for column in group}, f"records of row {row['method']}")
     return PublishedRow(
-        row["method"],
-        row["title"],
-        tuple(
+        method=row["method"],
+        title=row["title"],
+        values=tuple(
             _printed(text, footnotes, column, records)
             for values, group in zip(row["values"], columns, strict=True)
             for text, column in zip(values, group, strict=True)
         ),
-        row.get("ranked", True),
-        row.get("rule", False),
-        tuple(_footnote(footnotes, name) for name in row.get("notes", ())),
+        ranked=row.get("ranked", True),
+        rule=row.get("rule", False),
+        notes=tuple(_footnote(footnotes, name) for name in row.get("notes", ())),
     )
 
 

@@ -27,15 +27,15 @@ def text(grid: Grid, color: bool = False) -> str:
     corner = ("\n" if any(group.title for group in grid.groups) else "") + grid.corner
     table.add_column(Text(corner), no_wrap=True)
     for group in grid.groups:
-        for place, column in enumerate(group.columns):
-            above = f"{group.title if place == 0 else ''}\n" if any(each.title for each in grid.groups) else ""
+        for index, column in enumerate(group.columns):
+            above = f"{group.title if index == 0 else ''}\n" if any(each.title for each in grid.groups) else ""
             table.add_column(Text(above + column.head), justify="right", no_wrap=True)
-    for place, row in enumerate(grid.rows):
+    for index, row in enumerate(grid.rows):
         entries = [
             Text(" ").join(_text(number, letters, color, len(entry) > 1) for number in entry) for entry in row.entries
         ]
         title = row.title + "".join(f" [{letters[note]}]" for note in row.notes)
-        ends = place + 1 < len(grid.rows) and grid.rows[place + 1].rule
+        ends = index + 1 < len(grid.rows) and grid.rows[index + 1].rule
         table.add_row(Text(title), *entries, end_section=ends)
     marked = any(number.mark for row in grid.rows for entry in row.entries for number in entry)
     notes = [*([LEGEND.format(grid.ranked)] if marked and not color else []), *grid.notes]
@@ -52,6 +52,15 @@ def _text(number: Number, letters: dict[str, str], color: bool, beside: bool) ->
     if number.note:
         shown.append(f"{' ' if number.text else ''}[{letters[number.note]}]", style="")
     return Text("(") + shown + Text(")") if number.published and beside else shown
+
+
+@dataclass(frozen=True)
+class _Markup:
+    """How Markdown or HTML writes a number: its text, the best of a column, and one that a paper published."""
+
+    escape: Callable[[str], str]
+    best: tuple[str, str]
+    published: tuple[str, str]
 
 
 def markdown(grid: Grid) -> str:
@@ -110,13 +119,6 @@ def _letters(notes: Sequence[str], letters: dict[str, str]) -> str:
 
 def _markdown_text(text: str) -> str:
     return re.sub(r"([\\`*_|<>\[\]])", r"\\\1", text)
-
-
-@dataclass(frozen=True)
-class _Markup:
-    escape: Callable[[str], str]
-    best: tuple[str, str]
-    published: tuple[str, str]
 
 
 _MARKDOWN = _Markup(_markdown_text, ("**", "**"), ("", ""))

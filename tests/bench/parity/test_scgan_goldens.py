@@ -12,8 +12,7 @@ from bench.parity.fill import fill_network
 from bench.parity.verdict import judge
 from models.base import Layout, semantic_planes
 from models.parts.image_styles import ImageEncoder, SpadeEncoder
-from models.scgan.network import ScganConfig, ScganGenerator
-from models.scgan.network import scgan_stages as stages
+from models.scgan.network import ScganConfig, ScganGenerator, scgan_stages
 from models.scgan.vectors import Blur, paper_widths, semantic_vectors
 from models.training.multiscale_discriminator import MultiscaleDiscriminator
 
@@ -47,7 +46,7 @@ OURS = {
     "num_classes": 6,
     "height": 64,
     "width": 64,
-    "stages": stages(3, 2, more=False),
+    "stages": scgan_stages(3, 2, more=False),
     "vector_widths": paper_widths(4, more=False),
     "temperature": 2.0,
 }
@@ -66,7 +65,7 @@ CASES = {
         {"num_upsampling_layers": "more", "crop_size": 128, "aspect_ratio": 2.0, "no_instance": False},
         {
             "width": 128,
-            "stages": stages(3, 2, more=True),
+            "stages": scgan_stages(3, 2, more=True),
             "vector_widths": paper_widths(4, more=True),
             "edges": True,
         },

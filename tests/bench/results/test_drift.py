@@ -11,7 +11,7 @@ from small_runs import bench, measure
 from synthetic_records import CELL, done
 
 from bench.results.drift import (
-    Value,
+    Measured,
     baseline_of,
     baseline_values,
     compare,
@@ -139,11 +139,11 @@ def test_what_is_gone_counts_and_what_is_new_does_not():
 @pytest.mark.parametrize(
     ("column", "before", "allowed"),
     [
-        ("fid", Value(40.0), 0.02),
-        ("fid", Value(40.0, spread=2.0), 0.1),
-        ("miou", Value(10.0), 0.02),
-        ("seconds", Value(1.0), float("inf")),
-        ("mocd_pd", Value(0.0), 1e-7),
+        ("fid", Measured(40.0), 0.02),
+        ("fid", Measured(40.0, spread=2.0), 0.1),
+        ("miou", Measured(10.0), 0.02),
+        ("seconds", Measured(1.0), float("inf")),
+        ("mocd_pd", Measured(0.0), 1e-7),
     ],
 )
 def test_tolerances(column, before, allowed):

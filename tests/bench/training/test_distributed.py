@@ -8,6 +8,7 @@ import re
 import signal
 import sys
 from dataclasses import replace
+from functools import cache
 from itertools import islice
 from pathlib import Path
 
@@ -53,13 +54,26 @@ def alone(monkeypatch):
     torch.set_num_threads(threads)
 
 
+@pytest.fixture(scope="module")
+def together(tmp_path_factory):
+    """The folder that two processes train a method in, and what they print; once for every method."""
+
+    @cache
+    def trained(method):
+        folder = tmp_path_factory.mktemp(method) / "run"
+        code, output, errors = finished(*TORCHRUN, *words(method, folder))
+        assert code == 0, errors
+        return folder, output
+
+    return trained
+
+
 @pytest.mark.parametrize("method", ["vspade", "oasis"])
-def test_two_processes_have_the_losses_and_weights_of_one(tmp_path, alone, method):
-    one, two = tmp_path / "one", tmp_path / "two"
+def test_two_processes_have_the_losses_and_weights_of_one(tmp_path, alone, together, method):
+    one = tmp_path / "one"
     assert alone(*words(method, one)).exit_code == 0
-    code, out, err = finished(*TORCHRUN, *words(method, two))
-    assert code == 0, err
-    assert out.count("weights.safetensors") == 1  # only the first process speaks
+    two, output = together(method)
+    assert output.count("weights.safetensors") == 1  # only the first process speaks
     assert len(losses(one)) == len(losses(two)) == 6
     for expected, found in zip(losses(one), losses(two), strict=True):
         assert found == pytest.approx(expected, rel=2e-3, abs=2e-4)
@@ -70,8 +84,8 @@ def test_two_processes_have_the_losses_and_weights_of_one(tmp_path, alone, metho
     assert (one / "run.json").read_bytes() == (two / "run.json").read_bytes()  # as many processes may go on with it
 
 
-def test_a_killed_process_ends_all_in_words_and_the_rest_is_as_if_unbroken(tmp_path):
-    broken, whole = tmp_path / "broken", tmp_path / "whole"
+def test_a_killed_process_ends_all_in_words_and_the_rest_is_as_if_unbroken(tmp_path, together):
+    broken = tmp_path / "broken"
     with running(*TORCHRUN, *words("vspade", broken)) as process:
         wait_until((broken / "last.pt").exists, process)
         os.kill(children_of(process.pid)[-1], signal.SIGKILL)
@@ -81,7 +95,7 @@ def test_a_killed_process_ends_all_in_words_and_the_rest_is_as_if_unbroken(tmp_p
     assert not (broken / "weights.safetensors").exists()
     code, _, err = finished(*TORCHRUN, *words("vspade", broken, "--resume"))
     assert code == 0, err
-    assert finished(*TORCHRUN, *words("vspade", whole))[0] == 0
+    whole, _ = together("vspade")
     ours, theirs = load_file(broken / "weights.safetensors"), load_file(whole / "weights.safetensors")
     assert all(torch.equal(theirs[name], value) for name, value in ours.items())
     assert losses(broken) == losses(whole)

@@ -10,7 +10,7 @@ from small_runs import bench
 from synthetic_records import done
 
 from bench.common.errors import UserError
-from bench.common.places import PUBLISHED as FOLDER
+from bench.common.places import PUBLISHED
 from bench.results.records import Cell
 from bench.results.store import RecordStore
 from bench.results.tables.claims import Claim, judge_measured, judge_miniature, judge_published, read_claims
@@ -47,7 +47,7 @@ def test_there_are_many_claims_of_all_papers_and_the_papers_support_them():
 
 def test_a_wrong_digit_of_a_published_table_is_noticed(tmp_path, monkeypatch):
     """The check of our copy: were INADE's mOID printed as 0.0387, the sentence about it would fail."""
-    text = (FOLDER / "inade-1.toml").read_text()
+    text = (PUBLISHED / "inade-1.toml").read_text()
     assert "*0.0187*" in text
     (tmp_path / "inade-1.toml").write_text(text.replace("*0.0187*", "*0.0387*"))
     claim = read_claims()["inade-best-instance-control"]
@@ -71,7 +71,7 @@ def test_a_difference_counts_when_it_is_larger_than_two_spreads(ours, theirs, ou
 def test_what_nobody_measured_leaves_a_sentence_open_and_is_named():
     judged = judge_measured(BETTER, [paper("inade", fid=1.0)])
     assert judged.outcome == "cannot say"
-    assert judged.findings[0].words == "no number of spade, fid on deepfashion"
+    assert judged.comparisons[0].words == "no number of spade, fid on deepfashion"
 
 
 def test_untrained_networks_say_nothing():

@@ -190,7 +190,8 @@ def test_all_tables_are_written_quickly_and_without_torch(tmp_path):
     """
     written = []
     for _ in range(2):
-        assert finished(*PYTHON, code) == (0, "", "")
+        result, _, errors = finished(*PYTHON, code)
+        assert (result, errors) == (0, "")
         written.append({path.name: path.read_bytes() for path in tmp_path.iterdir()})
     assert written[0] == written[1]
     assert written[0].keys() == {f"{name}{suffix}" for name in TABLES for suffix in (".csv", ".tex", ".md", ".html")}
