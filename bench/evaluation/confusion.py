@@ -9,14 +9,12 @@ from pathlib import Path
 from statistics import fmean
 from typing import get_args
 
-import numpy as np
 import torch
 from torch import Tensor
 
-from bench.common.arrays import Arrays, read_arrays
+from bench.common.arrays import Arrays, read_arrays, write_arrays
 from bench.common.catalog import resolve
 from bench.common.errors import UserError
-from bench.common.files import whole_file
 from bench.datasets import DATASETS
 from bench.datasets.base import DatasetSpec
 from bench.results.store import store_of
@@ -49,8 +47,7 @@ class Matrices:
 
     def write(self, path: Path) -> None:
         """Write the same format."""
-        with whole_file(path) as file:
-            np.savez_compressed(file, allow_pickle=False, confusion=self.confusion.numpy(), void=self.void.numpy())
+        write_arrays(path, {"confusion": self.confusion.numpy(), "void": self.void.numpy()})
 
     def scores(self) -> list[dict[str, float]]:
         """Make all numbers of every run, in percent."""

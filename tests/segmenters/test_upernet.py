@@ -133,16 +133,16 @@ DEVIATION = 255 * sum(RGB_DEVIATION) / 3
 def test_weights_of_the_other_release_are_refused(network, where, slack):
     encoder = copy.deepcopy(network.encoder)
     encoder.bn1.running_var *= slack
-    upernet.check_channels(encoder, "rgb", "file.pth")
+    upernet.check_channels(encoder, "rgb")
     with pytest.raises(ValueError, match="trained on standardised RGB, not on what channels='bgr'"):
-        upernet.check_channels(encoder, "bgr", "file.pth")
+        upernet.check_channels(encoder, "bgr")
     if where == "weight":
         encoder.conv1.weight /= DEVIATION
     else:
         encoder.bn1.running_var *= DEVIATION**2
-    upernet.check_channels(encoder, "bgr", "file.pth")
+    upernet.check_channels(encoder, "bgr")
     with pytest.raises(ValueError, match=r"BGR from 0 to 255.*expected the files of the folder ade20k-resnet101"):
-        upernet.check_channels(encoder, "rgb", "file.pth")
+        upernet.check_channels(encoder, "rgb")
 
 
 def test_the_variance_of_a_convolutions_outputs_is_guessed_far_better_than_the_releases_differ():
