@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import fields
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -12,6 +13,7 @@ import rich_click as click
 from bench.common.catalog import check_name, methods
 
 F = TypeVar("F", bound=Callable[..., Any])
+T = TypeVar("T")
 Decorator = Callable[[F], F]
 
 POSITIVE = click.IntRange(min=1)
@@ -104,6 +106,11 @@ def common_options(out: str) -> Decorator[Any]:
         return command
 
     return decorate
+
+
+def picked(kind: type[T], options: Mapping[str, Any]) -> T:
+    """A dataclass filled with the options that have the names of its fields."""
+    return kind(**{field.name: options[field.name] for field in fields(kind) if field.name in options})  # type: ignore[arg-type]
 
 
 def names(_: click.Context, __: click.Parameter, value: str | None) -> tuple[str, ...]:

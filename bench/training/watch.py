@@ -25,6 +25,7 @@ from bench.evaluation.networks import FeatureNetworks
 from bench.evaluation.plan import Wishes, default_metrics, plan_cells
 from bench.evaluation.session import Bench
 from bench.training.run_folder import read_rows, write_rows
+from bench.training.start import TrainingRequest
 from bench.training.trainer import Trainer
 from bench.weights.tensors import write_weights
 from metrics import METRICS
@@ -65,8 +66,18 @@ class Evaluations:
         self.folder = trainer.options.folder
         self.rows = read_rows(self.folder / "metrics.csv", trainer.step)
 
+    @classmethod
+    def of(cls, trainer: Trainer, request: TrainingRequest, every: int) -> Evaluations:
+        """The evaluations of a trainer that a request asks for."""
+        metrics = request.eval_metrics or quality_metrics(trainer.dataset.spec)
+        wishes = Wishes((request.name,), (request.dataset,), metrics, preset=request.preset, limit=request.eval_limit)
+        place, device = trainer.options.folder / "evaluation", str(trainer.options.device)
+        bench = Bench(place, device, 32, request.num_workers, request.data_root, request.weights_root)
+        best = best_column(metrics, request.best) if request.best is not None else None
+        return cls(trainer, bench, wishes, every, best)
+
     def check(self) -> None:
-        """Find out that data or weights of the metrics are missing before hours are spent on training."""
+        """Find out now that data or weights of the metrics are missing."""
         with undisturbed(self.trainer.options.device):
             networks = FeatureNetworks(self.bench.weights_root, self.trainer.options.device)
             for plan in plan_cells(replace(self.wishes, untrained=True), self.bench.data_root, self.bench.weights_root):
@@ -148,18 +159,21 @@ class Watch:
     events: Events | None
 
     @classmethod
-    def of(
-        cls, trainer: Trainer, bench: Bench, wishes: Wishes, every: int | None, best: str | None, *, tensorboard: bool
-    ) -> Watch:
-        """Make those who were asked for; whatever they lack is said now."""
+    def of(cls, trainer: Trainer, request: TrainingRequest) -> Watch:
+        """Those whom a request asks for; whatever they lack is said now, before hours are spent on training."""
+        every, best, save_every = request.eval_every, request.best, request.save_every
         if every is None and best is not None:
             raise UserError("--best chooses among evaluations: give --eval-every EPOCHS, too.")
+        if every is not None and every % save_every:
+            raise UserError(
+                f"--eval-every {every}: saved epochs are evaluated; --save-every {save_every} must divide it."
+            )
         evaluations = None
         if every is not None:
-            column = best_column(wishes.metrics, best) if best is not None else None
-            evaluations = Evaluations(trainer, bench, wishes, every, column)
+            evaluations = Evaluations.of(trainer, request, every)
             evaluations.check()
-        return cls(evaluations, Events(trainer) if tensorboard else None)
+        shown = request.tensorboard and trainer.options.ranks.leads
+        return cls(evaluations, Events(trainer) if shown else None)
 
     def step(self, step: int, losses: dict[str, float]) -> None:
         """Hear of a finished step."""
