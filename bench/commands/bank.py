@@ -18,8 +18,12 @@ from bench.results.records import Preset
 
 
 @click.command()
-@click.option("--dataset", required=True, help="Data set; photos of its training split are gathered.")
-@click.option("--preset", type=click.Choice(["tiny", "paper"]), help="Network sizes [default: tiny on paperdolls].")
+@click.option("--dataset", required=True, help="Data set whose training photos are gathered.")
+@click.option(
+    "--preset",
+    type=click.Choice(["tiny", "paper"]),
+    help="Size of the network that will draw from them [default: tiny on paperdolls].",
+)
 @click.option("--items", type=POSITIVE, help="Use the first N photos only  [default: all].")
 @click.option("-o", "--output", type=click.Path(dir_okay=False, path_type=Path), required=True, help="File to write.")
 @data_root_option
@@ -28,10 +32,10 @@ from bench.results.records import Preset
 def command(
     words: list[str], dataset: str, preset: Preset | None, items: int | None, output: Path, data_root: Path
 ) -> None:
-    """Gather training photos, cut into segments, for SIMS to draw from.
+    """Gather training photos, cut into segments, in one file: SIMS puts its images together out of them.
 
-    SIMS looks for the file bank.safetensors beside its weights, and `bench train` in its run folder. Every photo takes
-    about 0.7 MB at 256x512 pixels, on disk and in memory; all are held in memory until the file is written whole.
+    The file belongs beside SIMS's weights, and before training in the run folder, by the name bank.safetensors. Every
+    photo of 256x512 pixels takes about 0.7 MB on disk, and of memory while the file is made.
 
     Example: bench bank --dataset paperdolls --items 1000 -o runs/sims-paperdolls-0/bank.safetensors
     """
@@ -53,7 +57,7 @@ def command(
 
 
 def _read(dataset: Dataset, count: int, progress: Progress, task: TaskID) -> Iterator[tuple[Labels, Image]]:
-    """Read the first items, and report each."""
+    """The label maps and photos of the first items, each reported to the bar."""
     for index in range(count):
         item = dataset[index]
         yield item.labels, item.image

@@ -16,6 +16,7 @@ from bench.common.places import MINIATURE
 from bench.results.averages import across_trainings
 from bench.results.store import ON_RECORD, read_records
 from bench.results.tables.claims import (
+    MINIATURE_DATA,
     Claim,
     Judgement,
     Verdict,
@@ -25,8 +26,6 @@ from bench.results.tables.claims import (
     judge_published,
     read_claims,
 )
-
-BUILT_IN = ("paperdolls", "paperdolls2")
 
 
 @click.command()
@@ -86,8 +85,9 @@ def _judged(
 ) -> dict[str, dict[str, Judgement]]:
     if unknown := [name for name in values if name not in ("published", "measured")]:
         raise UserError(f"--values {unknown[0]}: whose numbers? Give published, measured, or both with a comma.")
-    if unknown := [name for name in datasets if name not in BUILT_IN]:
-        raise UserError(f"--dataset {unknown[0]}: sentences are asked in miniature of {' and '.join(BUILT_IN)} only.")
+    if unknown := [name for name in datasets if name not in MINIATURE_DATA]:
+        known = " and ".join(MINIATURE_DATA)
+        raise UserError(f"--dataset {unknown[0]}: sentences are asked in miniature of {known} only.")
     judged: dict[str, dict[str, Judgement]] = {}
     if "published" in values:
         judged["published"] = {claim.id: judge_published(claim) for claim in claims}

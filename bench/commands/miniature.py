@@ -5,13 +5,13 @@ from __future__ import annotations
 from collections.abc import Sequence
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import rich_click as click
 
 from bench.common.catalog import REFERENCES, check_name, choose_protocol, methods
 from bench.common.errors import UserError
-from bench.common.options import POSITIVE, available_cpus, debug_option, device_option, names, out_option
+from bench.common.options import POSITIVE, available_cpus, debug_option, device_option, names, out_option, picked
 from bench.common.progress import progress_bar
 from bench.results.averages import across_trainings
 from bench.results.records import Record
@@ -23,58 +23,77 @@ from bench.results.tables.writers import write_table
 
 if TYPE_CHECKING:
     from bench.training.miniature import Study
-    from bench.training.trainer import Precision
 
 
 @click.command()
-@click.option("--methods", "wanted", callback=names, help="Comma list [default: all that can be trained].")
-@click.option("--trainings", type=POSITIVE, default=1, show_default=True, help="Train so often, each from other seeds.")
-@click.option("--steps", type=POSITIVE, default=3000, show_default=True, help="Length of every training.")
-@click.option("--batch-size", type=POSITIVE, default=8, show_default=True, help="Images per step.")
-@click.option("--precision", type=click.Choice(["float32", "bfloat16"]), default="bfloat16", show_default=True)
 @click.option(
-    "--dataset", "datasets", callback=names, default="paperdolls,paperdolls2", show_default=True, help="To measure on."
+    "--methods", "wanted", callback=names, help="Names with commas between them [default: all that can be trained]."
 )
-@click.option("--protocol", default="inade2021", show_default=True, help="To measure by.")
+@click.option(
+    "--trainings",
+    type=POSITIVE,
+    default=1,
+    show_default=True,
+    help="Trainings of every method, each with another seed.",
+)
+@click.option("--steps", type=POSITIVE, default=3000, show_default=True, help="Length of every training, in steps.")
+@click.option("--batch-size", type=POSITIVE, default=8, show_default=True, help="Images per step of training.")
+@click.option(
+    "--precision",
+    type=click.Choice(["float32", "bfloat16"]),
+    default="bfloat16",
+    show_default=True,
+    help="Numbers that the networks compute with in training.",
+)
+@click.option(
+    "--dataset",
+    "datasets",
+    callback=names,
+    default="paperdolls,paperdolls2",
+    show_default=True,
+    help="Data sets to measure on, with commas between them.",
+)
+@click.option(
+    "--protocol", default="inade2021", show_default=True, help="Protocol to measure by; see `bench protocols`."
+)
 @click.option(
     "--jobs",
     type=click.IntRange(min=0),
     default=available_cpus,
     show_default="CPUs",
-    help="Trainings at once, each in a process of one thread; 0 works in the main process.",
+    help="Trainings at a time, each in a process of its own; 0 trains one after the other in the main process.",
 )
-@click.option("--tables-only", is_flag=True, help="Train and measure nothing: write the tables of what is on record.")
+@click.option(
+    "--tables-only", is_flag=True, help="Train and measure nothing, only write the tables of what was measured before."
+)
 @device_option
 @out_option("results/paperdolls")
 @debug_option
 def command(
     wanted: tuple[str, ...],
     trainings: int,
-    steps: int,
-    batch_size: int,
-    precision: Precision,
-    datasets: tuple[str, ...],
-    protocol: str,
     jobs: int,
     tables_only: bool,
-    device: str,
     out: Path,
+    **options: Any,  # noqa: ANN401 - those of `Study`
 ) -> None:
-    """Train every method on the built-in data at one budget, measure all, and write the papers' tables of it.
+    """Compare all methods in little: train each on the built-in data for equally long, measure it, and write tables.
 
-    Records go to OUT/records, tables to OUT/tables (for every table of the papers, the rows that were trained, with
-    truth and real), a list of the trainings to OUT/trainings.json, weights and losses to OUT/runs. A method's first
-    training is done for all methods before the second of any. What is finished is not done again, so a study that was
-    stopped goes on where it was; what OUT/trainings.json lists is taken as done even where its weights are not here.
+    In the folder OUT lie then: in tables/ every table of the papers, with the rows that were trained, and truth and
+    real beside them; in records/ what was measured; in runs/ weights and losses; in trainings.json a list of the
+    trainings. Every method is trained once before any is trained a second time.
+
+    A study that was stopped goes on where it was. A training that is listed in trainings.json counts as done, even if
+    its weights are not in runs/.
     """
     for name in wanted:
         check_name("method", methods(), name)
-    choose_protocol(protocol, ())
+    choose_protocol(options["protocol"], ())
     failures: list[str] = []
     if not tables_only:
         from bench.training.miniature import Study  # torch, only now that there is something to do
 
-        study = Study(out, steps, batch_size, precision, device, datasets, protocol)
+        study = picked(Study, {"out": out, **options})
         failures = _run(study, wanted, trainings, jobs)
     records = across_trainings(RecordStore(out))
     if not records and not failures:

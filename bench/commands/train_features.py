@@ -12,14 +12,17 @@ from bench.common.options import FOLDER, POSITIVE, debug_option, seed_option
 
 @click.command()
 @seed_option
-@click.option("--steps", type=POSITIVE, default=2000, show_default=True, help="Steps of 32 photos.")
-@click.option("--items", type=POSITIVE, default=6000, show_default=True, help="How many drawn persons to learn from.")
+@click.option(
+    "--steps", type=POSITIVE, default=2000, show_default=True, help="Length of the training, in steps of 32 photos."
+)
+@click.option("--items", type=POSITIVE, default=6000, show_default=True, help="Number of drawn persons to learn from.")
 @click.option("--out", type=FOLDER, help="Folder to write to  [default: the shipped weights].")
 @debug_option
 def command(seed: int, steps: int, items: int, out: Path | None) -> None:
-    """Train the small network behind FID-pd and LPIPS-pd (about four minutes on one core).
+    """Train the small network that FID-pd and LPIPS-pd compare images by (about four minutes on one core).
 
-    The weights and a record of how they were made, scores on held-out persons included, are written side by side.
+    It is shipped with the suite: train it only to see how it was made. Beside the weights goes a record of how they
+    came to be, with scores on persons that were not trained on.
     """
     import torch
 

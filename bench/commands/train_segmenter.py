@@ -35,14 +35,22 @@ _OTHERS_ONLY = ("epochs", "batch_size", "no_flip", "resume", "device", "num_work
 
 
 @click.command()
-@click.option("--dataset", default="paperdolls", show_default=True, help="Data to learn from: its training split.")
+@click.option(
+    "--dataset", default="paperdolls", show_default=True, help="Data set to learn from; its training split is used."
+)
 @seed_option
-@click.option("--steps", type=POSITIVE, help=f"Length  [default: {STEPS} on paperdolls, else by --epochs].")
+@click.option("--steps", type=POSITIVE, help=f"Length in steps  [default: {STEPS} on paperdolls, else by --epochs].")
 @click.option("--epochs", type=POSITIVE, help=f"Length in passes over the data  [default: {EPOCHS}].")
-@click.option("--items", type=POSITIVE, default=ITEMS, show_default=True, help="Paperdolls to learn from.")
+@click.option(
+    "--items",
+    type=POSITIVE,
+    default=ITEMS,
+    show_default=True,
+    help="On paperdolls: number of drawn persons to learn from.",
+)
 @click.option("--batch-size", type=POSITIVE, default=8, show_default=True, help="Photos per step.")
-@click.option("--no-flip", is_flag=True, help="Mirror no photos: for classes that tell left from right.")
-@click.option("--resume", is_flag=True, help="Continue from the last finished epoch.")
+@click.option("--no-flip", is_flag=True, help="Mirror no photos, since the classes tell left from right.")
+@click.option("--resume", is_flag=True, help="Go on from the last finished epoch.")
 @click.option(
     "--out",
     type=FOLDER,
@@ -72,13 +80,13 @@ def command(
     data_root: Path,
     weights_root: Path,
 ) -> None:
-    """Train a segmenter, the network that reads label maps from images so that they can be scored.
+    """Train a segmenter: the network that reads label maps off generated images, so that mIoU can be measured.
 
-    deepfashion (any data set with label maps): the UNet of CelebAMask-HQ's face parser, by its recipe. INADE's authors
-    scored DeepFashion with such a network and did not release it, so scores by this one are a new definition.
-    paperdolls: the small segmenter that is shipped (about three minutes on one core); its recipe is fixed.
+    On deepfashion, or any data set with label maps, it is the UNet of CelebAMask-HQ's face parser with its recipe.
+    INADE's authors scored DeepFashion with such a network and did not release it, so numbers by this one are not
+    theirs. On paperdolls it is the small segmenter that is shipped (about three minutes on one core).
 
-    The weights and a record of how they were made, scores on held-out photos included, are written side by side.
+    Beside the weights goes a record of how they came to be, with scores on photos that were not trained on.
 
     Example: bench train-segmenter --dataset deepfashion --device cuda
     """
@@ -95,12 +103,12 @@ def command(
     from bench.training.segmenter import SegmenterRecipe, SegmenterTraining
 
     training = SegmenterTraining(
-        spec.open("train", data_root),
-        SegmenterRecipe(batch=batch_size, flip=not no_flip),
-        out or weights_root / "segmenters",
-        seed,
-        choose_device(device),
-        num_workers,
+        dataset=spec.open("train", data_root),
+        recipe=SegmenterRecipe(batch=batch_size, flip=not no_flip),
+        folder=out or weights_root / "segmenters",
+        seed=seed,
+        device=choose_device(device),
+        workers=num_workers,
     )
     held_out = spec.open("val", data_root)
     if resume:

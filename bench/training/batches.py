@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Generator, Iterator
+from collections.abc import Callable, Generator, Iterator
 from contextlib import closing
+from dataclasses import dataclass, field
 from itertools import islice
 
 import numpy as np
@@ -14,13 +15,63 @@ from bench.datasets.base import Dataset, Item, Unpaired
 from bench.synthesis.batches import Batch, collate, stream
 
 
+@dataclass(frozen=True, kw_only=True)
+class ShuffledBatches:
+    """A data set in batches without end; everything random about a batch follows from the seed and its step."""
+
+    dataset: Dataset
+    size: int  # items of a batch
+    per_epoch: int  # batches of an epoch; each epoch has an order of its own
+    seed: int
+    flip: bool  # mirror half of the items
+    crop: bool = False  # cut the items out of their larger form, where the data set has one
+    workers: int = 0  # processes that read items ahead
+    share: slice = field(default_factory=lambda: slice(None))  # of every batch; no other items are made
+
+    def of_steps(self, steps: range) -> Generator[Batch, None, None]:
+        """The batches of these steps."""
+        places = range(self.size)[self.share]
+        with closing(done_ahead(self._loaders(steps), self.workers)) as reading:
+            for step in steps:
+                items = list(islice(reading, len(places)))
+                if self._larger is not None:
+                    rngs = (stream(self.seed, "crop", step, place) for place in places)
+                    items = [random_crop(item, self.dataset.size, rng) for item, rng in zip(items, rngs, strict=True)]
+                if self.flip:
+                    turn = torch.rand(self.size, generator=stream(self.seed, "flip", step))[self.share] < 0.5
+                    items = [flipped(item) if t else item for item, t in zip(items, turn.tolist(), strict=True)]
+                yield collate(items, self.dataset.num_classes)
+
+    @property
+    def _larger(self) -> tuple[int, int] | None:
+        """The size that items are cut out of; None = they are not cut."""
+        return self.dataset.spec.load_size if self.crop else None
+
+    def _loaders(self, steps: range) -> Iterator[Callable[[], Item]]:
+        """Calls that make the items, in the order of the batches.
+
+        The two sides of unpaired data are ordered apart, so that photos meet others in every epoch.
+        """
+        source = self.dataset if self._larger is None else self.dataset.resized(self._larger)
+        if isinstance(source, Unpaired):
+            return map(source.pair_loader, self._chosen("order", steps), self._chosen("partners", steps))
+        return map(source.loader, self._chosen("order", steps))
+
+    def _chosen(self, what: str, steps: range) -> Iterator[int]:
+        """The numbers of the items, from a shuffled order of the whole data set per epoch."""
+        for step in steps:
+            epoch, position = divmod(step, self.per_epoch)
+            order = torch.randperm(len(self.dataset), generator=stream(self.seed, what, epoch))
+            yield from order[position * self.size : (position + 1) * self.size][self.share].tolist()
+
+
 def flipped(item: Item) -> Item:
-    """Mirror an item left to right."""
+    """An item, mirrored left to right."""
     return _placed(item, (slice(None), slice(None, None, -1)))
 
 
 def random_crop(item: Item, size: tuple[int, int], rng: torch.Generator) -> Item:
-    """Cut height x width out of an item, the same place of everything in it; every place is equally likely."""
+    """Height x width of an item, the same place of everything in it; every place is equally likely."""
     tall, wide = item.labels.shape
     top, left = (int(torch.randint(room + 1, (), generator=rng)) for room in (tall - size[0], wide - size[1]))
     place = slice(top, top + size[0]), slice(left, left + size[1])
@@ -28,7 +79,7 @@ def random_crop(item: Item, size: tuple[int, int], rng: torch.Generator) -> Item
 
 
 def _placed(item: Item, place: tuple[slice, slice]) -> Item:
-    """Take these rows and columns; what is left of an item like that has no label map of its own on disk."""
+    """These rows and columns of an item; what is left of it has no label map of its own on disk."""
     return Item(
         item.key,
         np.ascontiguousarray(item.labels[place]),
@@ -36,47 +87,3 @@ def _placed(item: Item, place: tuple[slice, slice]) -> Item:
         np.ascontiguousarray(item.image[place]),
         source=None if item.source is None else np.ascontiguousarray(item.source[place]),
     )
-
-
-def shuffled(
-    dataset: Dataset,
-    size: int,
-    per_epoch: int,
-    steps: range,
-    seed: int,
-    *,
-    flip: bool,
-    crop: bool = False,
-    workers: int = 0,
-    share: slice = slice(None),
-) -> Generator[Batch, None, None]:
-    """Make the training batches of these steps; the order of every epoch of `per_epoch` batches is one of its own.
-
-    A process that has a `share` of every batch makes no other items. With `crop` the items are cut out of their larger
-    form, where the data set has one. The sides of unpaired data are ordered alone, so that photos meet others in every
-    epoch.
-    """
-    larger = dataset.spec.load_size if crop else None
-    source = dataset if larger is None else dataset.resized(larger)
-
-    def chosen(what: str) -> Iterator[int]:
-        for step in steps:
-            epoch, position = divmod(step, per_epoch)
-            order = torch.randperm(len(dataset), generator=stream(seed, what, epoch))
-            yield from order[position * size : (position + 1) * size][share].tolist()
-
-    if isinstance(source, Unpaired):
-        loaders = map(source.pair_loader, chosen("order"), chosen("partners"))
-    else:
-        loaders = map(source.loader, chosen("order"))
-    with closing(done_ahead(loaders, workers)) as reading:
-        for step in steps:
-            places = range(size)[share]
-            items = list(islice(reading, len(places)))
-            if larger is not None:
-                rngs = (stream(seed, "crop", step, position) for position in places)
-                items = [random_crop(item, dataset.size, rng) for item, rng in zip(items, rngs, strict=True)]
-            if flip:
-                turn = torch.rand(size, generator=stream(seed, "flip", step))[share] < 0.5
-                items = [flipped(item) if t else item for item, t in zip(items, turn.tolist(), strict=True)]
-            yield collate(items, dataset.num_classes)

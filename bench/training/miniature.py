@@ -24,16 +24,16 @@ import torch
 
 from bench.common.catalog import REFERENCES, resolve
 from bench.common.errors import UserError, explained
-from bench.common.files import sha256_of, write_text
+from bench.common.files import write_text
 from bench.common.progress import Reporter
 from bench.datasets.base import Dataset, Item
 from bench.datasets.find import find_dataset
 from bench.evaluation.measure import Session
 from bench.evaluation.plan import Request
 from bench.synthesis.devices import choose_device
-from bench.synthesis.methods import BANK, open_bank
+from bench.synthesis.methods import BANK
 from bench.synthesis.sizes import config_for
-from bench.training.start import choose_recipe, export
+from bench.training.start import build_trainer, choose_recipe, export
 from bench.training.trainer import Precision, Trainer, TrainingOptions
 from bench.weights.tensors import write_tensors
 from models import METHODS
@@ -54,13 +54,13 @@ class Job:
     training: int
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class Study:
     """What all jobs share."""
 
     out: Path
     steps: int
-    batch: int
+    batch_size: int
     precision: Precision
     device: str
     datasets: tuple[str, ...]
@@ -97,7 +97,7 @@ class Study:
     def words(self, job: Job) -> list[str]:
         """Word a training as a command; trainings of another budget have others."""
         words = ["miniature", "--methods", job.method, "--trainings", str(job.training + 1)]
-        return [*words, "--steps", str(self.steps), "--batch-size", str(self.batch), "--precision", self.precision]
+        return [*words, "--steps", str(self.steps), "--batch-size", str(self.batch_size), "--precision", self.precision]
 
     def work(self, items: Dataset, job: Job) -> None:
         """Train, unless that is done, and measure what is not on record.
@@ -141,53 +141,48 @@ class Study:
         return training.get("protocol") == self.protocol and {*self.datasets} <= {*on}
 
     def _train(self, items: Dataset, job: Job) -> Path:
-        folder = self.folder(job)
-        trainer = self._trainer(items, job, folder)
+        trainer = self._trainer(items, job)
         start = time.perf_counter()
         trainer.train(lambda step, losses: None)
         path = export(trainer, time.perf_counter() - start, self.words(job))
-        (folder / "last.pt").unlink()  # three times as large as the weights, and of no more use
+        (self.folder(job) / "last.pt").unlink()  # three times as large as the weights, and of no more use
         return path
 
     def _weights(self, job: Job) -> Path:
         return self.folder(job) / "weights.safetensors"
 
-    def _trainer(self, items: Dataset, job: Job, folder: Path) -> Trainer:
+    def _trainer(self, items: Dataset, job: Job) -> Trainer:
         spec: MethodSpec[Any] = resolve("method", METHODS, job.method)
         config = config_for(spec, items.spec, "tiny")
         recipe = self.budgeted(choose_recipe(spec, items.name, "tiny"))
-        method = spec.build(config)
-        bank = _gathered(items, config, folder / BANK) if spec.has_bank else None
-        if bank is not None:
-            open_bank(method, bank)
         options = TrainingOptions(
-            folder,
-            job.training,
-            choose_device(self.device),
-            self.precision,
-            sha256_of(bank) if bank else None,
+            folder=self.folder(job),
+            seed=job.training,
+            device=choose_device(self.device),
+            precision=self.precision,
             save_every=recipe.epochs + recipe.decay_epochs,
         )
-        return Trainer(method, recipe, items, options)
+        if spec.has_bank:
+            _gather_bank(items, config, options.folder / BANK)
+        return build_trainer(spec, config, recipe, items, options)
 
     def budgeted(self, recipe: Schedule) -> Schedule:
         """Give a recipe the study's budget: half of it at the full rate, half with decay; rates are its own."""
         epochs = max(number for number in range(1, _EPOCHS + 1) if self.steps % number == 0)
         return replace(
             recipe,
-            batch=self.batch,
-            epoch_images=self.steps // epochs * self.batch,
+            batch=self.batch_size,
+            epoch_images=self.steps // epochs * self.batch_size,
             epochs=epochs - epochs // 2,
             decay_epochs=epochs // 2,
         )
 
 
-def _gathered(items: Dataset, config: Any, path: Path) -> Path:  # noqa: ANN401 - the method's own config
+def _gather_bank(items: Dataset, config: Any, path: Path) -> None:  # noqa: ANN401 - the method's own config
     from models.sims.method import gather
 
     chosen = (items[index] for index in range(min(_BANK_ITEMS, len(items))))
     write_tensors(path, gather(config, ((item.labels, item.image) for item in chosen)).tensors(), {})
-    return path
 
 
 def jobs_of(wanted: Sequence[str], trainings: int) -> list[Job]:

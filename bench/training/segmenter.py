@@ -29,7 +29,7 @@ from bench.common.workers import done_ahead
 from bench.datasets.base import Dataset
 from bench.evaluation.confusion import Matrices, scored_as, scored_names
 from bench.synthesis.batches import collate
-from bench.training.batches import shuffled
+from bench.training.batches import ShuffledBatches
 from bench.weights.tensors import read_checkpoint, write_checkpoint, write_weights
 from metrics.segmentation import confusion
 from segmenters.parsing_unet import MULTIPLE, ParsingUNet
@@ -47,7 +47,7 @@ class SegmenterRecipe:
     flip: bool = True  # not where classes tell left from right
 
 
-@dataclass
+@dataclass(kw_only=True)
 class SegmenterTraining:
     """One run: the network, its optimizer and the number of finished steps."""
 
@@ -97,17 +97,20 @@ class SegmenterTraining:
     def train(self, steps: int, report: Report) -> None:
         """Run up to a number of steps, saving after every epoch."""
         start, before = time.monotonic(), self.seconds
-        recipe, per_epoch = self.recipe, self.steps_per_epoch
-        todo = range(self.step, steps)
-        batches = shuffled(
-            self.dataset, recipe.batch, per_epoch, todo, self.seed, flip=recipe.flip, workers=self.workers
+        shuffled = ShuffledBatches(
+            dataset=self.dataset,
+            size=self.recipe.batch,
+            per_epoch=self.steps_per_epoch,
+            seed=self.seed,
+            flip=self.recipe.flip,
+            workers=self.workers,
         )
         self.network.train()
-        with closing(batches):
+        with closing(shuffled.of_steps(range(self.step, steps))) as batches:
             for batch in batches:
                 report(self.step + 1, self._train_step(batch.images, batch.layout.labels))
                 self.step += 1
-                if self.step % per_epoch == 0 or self.step == steps:
+                if self.step % shuffled.per_epoch == 0 or self.step == steps:
                     self.seconds = before + time.monotonic() - start
                     self._save()
 

@@ -23,7 +23,7 @@ from bench.common.memory import keep_freed_memory
 from bench.datasets.base import Dataset
 from bench.synthesis.batches import Batch, collate, stream
 from bench.synthesis.devices import seed_generators
-from bench.training.batches import shuffled
+from bench.training.batches import ShuffledBatches
 from bench.training.distributed import ALONE, Ranks, synchronise
 from bench.training.run_folder import differences, read_run, write_rows, write_run
 from bench.training.snapshots import write_grid
@@ -42,9 +42,9 @@ Precision = Literal["float32", "bfloat16"]
 Report = Callable[[int, dict[str, float]], None]  # (step, losses of the step)
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class TrainingOptions:
-    """What a run needs besides the recipe."""
+    """What a run needs besides method, recipe and data."""
 
     folder: Path
     seed: int = 0
@@ -119,21 +119,19 @@ class Trainer:
 
     def batches(self) -> Iterator[Batch]:
         """The batches from the current step on."""
-        steps, recipe, options = range(self.step, self.total_steps), self.recipe, self.options
-        batches = shuffled(
-            self.dataset,
-            recipe.batch,
-            self.steps_per_epoch,
-            steps,
-            options.seed,
-            flip=recipe.flip,
-            crop=recipe.crop,
-            workers=options.num_workers,
+        shuffled = ShuffledBatches(
+            dataset=self.dataset,
+            size=self.recipe.batch,
+            per_epoch=self.steps_per_epoch,
+            seed=self.options.seed,
+            flip=self.recipe.flip,
+            crop=self.recipe.crop,
+            workers=self.options.num_workers,
             share=self._share,
         )
-        with closing(batches):
+        with closing(shuffled.of_steps(range(self.step, self.total_steps))) as batches:
             for batch in batches:
-                yield batch.to(options.device)
+                yield batch.to(self.options.device)
 
     def train(self, report: Report, after_epoch: Callable[[], None] = lambda: None) -> None:
         """Run to the end, saving after epochs; `after_epoch` is called when that is done."""

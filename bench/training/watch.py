@@ -24,6 +24,7 @@ from bench.datasets.base import DatasetSpec
 from bench.evaluation.measure import Session
 from bench.evaluation.plan import Request, default_metrics
 from bench.training.run_folder import read_rows, write_rows
+from bench.training.start import TrainingRequest
 from bench.training.trainer import Trainer
 from bench.weights.tensors import write_weights
 from metrics import METRICS
@@ -60,8 +61,29 @@ class Evaluations:
         self.folder = trainer.options.folder
         self.rows = read_rows(self.folder / "metrics.csv", trainer.step)
 
+    @classmethod
+    def of(cls, trainer: Trainer, request: TrainingRequest, every: int) -> Evaluations:
+        """The evaluations of a trainer that a request asks for."""
+        metrics = request.eval_metrics or quality_metrics(trainer.dataset.spec)
+        session = Session(
+            out=trainer.options.folder / "evaluation",
+            data_root=request.data_root,
+            weights_root=request.weights_root,
+            device=str(trainer.options.device),
+            num_workers=request.num_workers,
+        )
+        asked = Request(
+            methods=(request.name,),
+            datasets=(request.dataset,),
+            metrics=metrics,
+            preset=request.preset,
+            limit=request.eval_limit,
+        )
+        best = best_column(metrics, request.best) if request.best is not None else None
+        return cls(trainer, session, asked, every, best)
+
     def check(self) -> None:
-        """Find out that data or weights of the metrics are missing before hours are spent on training."""
+        """Find out now that data or weights of the metrics are missing."""
         with undisturbed(self.trainer.options.device):
             self.session.plan(replace(self.request, untrained=True))
 
@@ -141,25 +163,21 @@ class Watch:
     events: Events | None
 
     @classmethod
-    def of(
-        cls,
-        trainer: Trainer,
-        session: Session,
-        request: Request,
-        every: int | None,
-        best: str | None,
-        *,
-        tensorboard: bool,
-    ) -> Watch:
-        """Make those who were asked for; whatever they lack is said now."""
+    def of(cls, trainer: Trainer, request: TrainingRequest) -> Watch:
+        """Those whom a request asks for; whatever they lack is said now, before hours are spent on training."""
+        every, best, save_every = request.eval_every, request.best, request.save_every
         if every is None and best is not None:
             raise UserError("--best chooses among evaluations: give --eval-every EPOCHS, too.")
+        if every is not None and every % save_every:
+            raise UserError(
+                f"--eval-every {every}: saved epochs are evaluated; --save-every {save_every} must divide it."
+            )
         evaluations = None
         if every is not None:
-            column = best_column(request.metrics, best) if best is not None else None
-            evaluations = Evaluations(trainer, session, request, every, column)
+            evaluations = Evaluations.of(trainer, request, every)
             evaluations.check()
-        return cls(evaluations, Events(trainer) if tensorboard else None)
+        shown = request.tensorboard and trainer.options.ranks.leads
+        return cls(evaluations, Events(trainer) if shown else None)
 
     def step(self, step: int, losses: dict[str, float]) -> None:
         """Hear of a finished step."""

@@ -57,7 +57,7 @@ class Watched:
         config = spec.tiny if size == 64 else replace(spec.configs["deepfashion"], height=size, width=size)
         recipe = replace(spec.tiny_recipe, batch=batch, epochs=1, decay_epochs=0, epoch_images=1000 * batch)
         dataset = Paperdolls(PAPERDOLLS, "train", length=1000 * batch, persons=1, size=size)
-        options = TrainingOptions(Path(tempfile.mkdtemp()), device=device, precision=precision)
+        options = TrainingOptions(folder=Path(tempfile.mkdtemp()), device=device, precision=precision)
         self.trainer = Trainer(spec.build(config), recipe, dataset, options)
         if plain:
             self.trainer.objective.to(memory_format=torch.contiguous_format)

@@ -39,7 +39,8 @@ if sys.version_info >= (3, 11):
 else:
     import tomli as tomllib
 
-MINIATURES = {"deepfashion2": "paperdolls2"}  # every other data set is played by paperdolls
+STAND_IN, STAND_INS = "paperdolls", {"deepfashion2": "paperdolls2"}  # in miniature: for all data sets but these
+MINIATURE_DATA = (STAND_IN, *STAND_INS.values())
 _SPREADS = 2.0  # of a measured number to both sides: a verdict that turns within them is none
 
 Verdict = Literal["holds", "fails", "cannot say"]
@@ -225,7 +226,7 @@ def judge_miniature(claim: Claim, records: Iterable[Record], datasets: Sequence[
         record = newest(fitting)
         return None if record is None else _figure(record, column)
 
-    mapped = dict.fromkeys((MINIATURES.get(dataset, "paperdolls"), metric) for dataset, metric in claim.places)
+    mapped = dict.fromkeys((STAND_INS.get(dataset, STAND_IN), metric) for dataset, metric in claim.places)
     return Judgement(claim, tuple(claim.comparisons(find, [place for place in mapped if place[0] in datasets])))
 
 

@@ -7,7 +7,7 @@ from bench.datasets.parts.reading import read_image
 from bench.datasets.summer2winter_yosemite import YOSEMITE, open_yosemite
 from bench.synthesis.batches import collate
 from bench.synthesis.images import to_photos
-from bench.training.batches import shuffled
+from bench.training.batches import ShuffledBatches
 
 
 @pytest.fixture
@@ -45,8 +45,10 @@ def test_every_epoch_of_training_shows_all_photos_in_pairs_of_its_own(root):
     data = open_yosemite("train", root).resized((16, 16))
     known = {side: [getattr(item, side).tobytes() for item in data] for side in ("source", "image")}
 
+    shuffled = ShuffledBatches(dataset=data, size=1, per_epoch=5, seed=0, flip=False)
+
     def pairs(steps):
-        for batch in shuffled(data, 1, 5, steps, 0, flip=False):
+        for batch in shuffled.of_steps(steps):
             found = to_photos(batch.layout.sources)[0], to_photos(batch.images)[0]
             yield tuple(known[side].index(photo.tobytes()) for side, photo in zip(known, found, strict=True))
 

@@ -27,7 +27,7 @@ def one_thread():
 
 
 def trainer(folder, recipe=RECIPE, config=CONFIG):
-    made = Trainer(OASIS.build(config), recipe, open_paperdolls("train", None), TrainingOptions(folder))
+    made = Trainer(OASIS.build(config), recipe, open_paperdolls("train", None), TrainingOptions(folder=folder))
     made.objective.train()
     return made
 
@@ -89,7 +89,7 @@ def test_an_epoch_ends_with_statistics_of_the_averages_own_features(tmp_path, mo
 
 def test_a_resumed_run_has_the_bits_of_an_unbroken_one_and_exports_its_average(tmp_path, monkeypatch):
     monkeypatch.setattr("bench.training.start.choose_recipe", lambda *_: RECIPE)
-    monkeypatch.setattr("bench.commands.train.config_for", lambda *_: CONFIG)
+    monkeypatch.setattr("bench.training.start.config_for", lambda *_: CONFIG)
     monkeypatch.setattr("bench.training.trainer._REFRESHING_BATCHES", 2)
     words = ("--method", "oasis", "--device", "cpu", "--out")
     assert bench("train", *words, tmp_path / "whole").exit_code == 0

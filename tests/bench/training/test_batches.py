@@ -7,7 +7,7 @@ import torch
 from noted_items import wait_for_workers
 
 from bench.datasets.paperdolls.dataset import PAPERDOLLS, Paperdolls
-from bench.training.batches import shuffled
+from bench.training.batches import ShuffledBatches
 
 ITEMS, SIZE = 6, 2
 
@@ -17,8 +17,11 @@ def data():
     return Paperdolls(PAPERDOLLS, "train", length=ITEMS, persons=1, size=32)
 
 
-def batches(data, steps, *, flip=False, seed=0, workers=0):
-    return list(shuffled(data, SIZE, ITEMS // SIZE, steps, seed, flip=flip, workers=workers))
+def batches(data, steps, *, flip=False, crop=False, seed=0, workers=0):
+    shuffled = ShuffledBatches(
+        dataset=data, size=SIZE, per_epoch=ITEMS // SIZE, seed=seed, flip=flip, crop=crop, workers=workers
+    )
+    return list(shuffled.of_steps(steps))
 
 
 def names(data, found):
@@ -61,8 +64,8 @@ def test_batches_are_the_same_from_any_step_on_and_with_workers(data):
 
 def test_items_are_cut_out_of_their_larger_form_only_where_that_is_asked_for(data):
     larger = Paperdolls(replace(PAPERDOLLS, load_size=(40, 40)), "train", length=ITEMS, persons=1, size=32)
-    whole = list(shuffled(larger, SIZE, ITEMS // SIZE, range(3), 0, flip=False))
+    whole = batches(larger, range(3))
     assert all(torch.equal(one.images, two.images) for one, two in zip(whole, batches(data, range(3)), strict=True))
-    cut = list(shuffled(larger, SIZE, ITEMS // SIZE, range(3), 0, flip=False, crop=True))
+    cut = batches(larger, range(3), crop=True)
     assert {tuple(batch.images.shape) for batch in cut} == {(SIZE, 3, 32, 32)}
     assert not any(torch.equal(one.images, two.images) for one, two in zip(cut, whole, strict=True))

@@ -46,7 +46,7 @@ def losses(folder: Path) -> list[dict[str, float]]:
 def alone(monkeypatch):
     """Train in this process, as the program does."""
     threads = torch.get_num_threads()
-    for module, name in ((few_steps.command, "choose_recipe"), (few_steps.command, "TrainingOptions")):
+    for module, name in ((few_steps.starting, "choose_recipe"), (few_steps.starting, "TrainingOptions")):
         monkeypatch.setattr(module, name, getattr(module, name))  # put back afterwards
     monkeypatch.setattr(few_steps.training, "_REFRESHING_BATCHES", 2)
     few_steps.prepare()
@@ -105,7 +105,10 @@ def trainer(folder, method, accumulate, **changes):
     spec = resolve("method", METHODS, method)
     recipe = replace(spec.tiny_recipe, batch=4, epochs=1, decay_epochs=0, epoch_images=12, **changes)
     made = Trainer(
-        spec.build(spec.tiny), recipe, open_paperdolls("train", None), TrainingOptions(folder, accumulate=accumulate)
+        spec.build(spec.tiny),
+        recipe,
+        open_paperdolls("train", None),
+        TrainingOptions(folder=folder, accumulate=accumulate),
     )
     made.objective.train()
     return made

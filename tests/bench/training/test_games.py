@@ -16,7 +16,7 @@ from models.dscgan import DSCGAN
 def trainer(folder, spec, **changes):
     config = replace(spec.tiny, channels=4, **changes)
     recipe = replace(spec.tiny_recipe, batch=2, epochs=1, decay_epochs=0, epoch_images=6, discriminator_width=4)
-    made = Trainer(spec.build(config), recipe, open_paperdolls("train", None), TrainingOptions(folder))
+    made = Trainer(spec.build(config), recipe, open_paperdolls("train", None), TrainingOptions(folder=folder))
     made.objective.train()
     return made
 
@@ -61,11 +61,11 @@ def test_the_recipe_says_the_rate_of_every_step(tmp_path):
 def test_a_game_of_one_player_is_trained_and_saved(tmp_path):
     recipe = replace(CRN.tiny_recipe, batch=2, epochs=1, decay_epochs=0, epoch_images=4)
     spec = replace(CRN, tiny=replace(CRN.tiny, widths=(8, 8, 8, 8, 8)))
-    made = Trainer(spec.build(spec.tiny), recipe, open_paperdolls("train", None), TrainingOptions(tmp_path))
+    made = Trainer(spec.build(spec.tiny), recipe, open_paperdolls("train", None), TrainingOptions(folder=tmp_path))
     before, seen = weights_after(made, 0), []
     made.train(lambda _, losses: seen.append(set(losses)))
     assert seen == [{"best", "all"}] * 2
     assert not torch.equal(weights_after(made, 0), before)
-    again = Trainer(spec.build(spec.tiny), recipe, open_paperdolls("train", None), TrainingOptions(tmp_path))
+    again = Trainer(spec.build(spec.tiny), recipe, open_paperdolls("train", None), TrainingOptions(folder=tmp_path))
     again.resume()
     assert torch.equal(weights_after(again, 0), weights_after(made, 0))

@@ -28,7 +28,15 @@ def little_work(monkeypatch):
 
 
 def study(out: Path, steps: int = 6, batch: int = 4) -> Study:
-    return Study(out, steps, batch, "float32", "cpu", ("paperdolls",), "mini")
+    return Study(
+        out=out,
+        steps=steps,
+        batch_size=batch,
+        precision="float32",
+        device="cpu",
+        datasets=("paperdolls",),
+        protocol="mini",
+    )
 
 
 @pytest.mark.parametrize("steps", [1, 30, 1000, 3000, 7])

@@ -92,9 +92,13 @@ def test_a_run_with_other_settings_is_not_continued(root, tmp_path):
     assert "there is no checkpoint" in train(root, tmp_path / "other", "--resume", "--steps", "2").stderr
 
 
+def training_on(data, recipe, folder=None):
+    return SegmenterTraining(dataset=data, recipe=recipe, folder=folder, seed=0, device=CPU)
+
+
 def small(folder=None, **changes):
     data = Paperdolls(PAPERDOLLS, "train", length=8, persons=1, size=32)
-    return SegmenterTraining(data, SegmenterRecipe(batch=4, **changes), folder, 0, CPU)
+    return training_on(data, SegmenterRecipe(batch=4, **changes), folder)
 
 
 def test_it_learns(tmp_path):
@@ -116,7 +120,7 @@ def test_classes_that_are_not_scored_are_not_learned():
     training = small()
     spec = replace(training.dataset.spec, scored_as=(-1, 0, 1, 2, 3, 4, 5, 6))
     training.dataset.spec = spec
-    training = SegmenterTraining(training.dataset, training.recipe, None, 0, CPU)
+    training = training_on(training.dataset, training.recipe)
     assert training.network.num_classes == 7
     images, labels = torch.zeros(1, 3, 32, 32), torch.zeros(1, 32, 32, dtype=torch.int64)
     labels[0, 0, 0] = 3
@@ -164,7 +168,7 @@ class Narrow(Dataset):
 
 def test_data_that_cannot_be_learned_from_are_refused(root, tmp_path):
     with pytest.raises(UserError, match=r"\(40, 64\); the UNet needs sides divisible by 16"):
-        SegmenterTraining(Narrow(), SegmenterRecipe(), tmp_path, 0, CPU)
+        training_on(Narrow(), SegmenterRecipe(), tmp_path)
     done = train(root, tmp_path, "--batch-size", "9")
     assert "4 training items, fewer than one batch of 9" in done.stderr
     done = bench("train-segmenter", "--dataset", "deepfashion2", "--data-root", root)

@@ -34,17 +34,18 @@ def small_recipe(monkeypatch):
     before = torch.get_num_threads()
     torch.set_num_threads(1)
     monkeypatch.setattr("bench.training.start.choose_recipe", lambda *_: RECIPE)
-    monkeypatch.setattr(TrainingOptions.__init__, "__defaults__", defaults(log_every=2, grid_every=4))
+    log_often(monkeypatch)
     yield
     torch.set_num_threads(before)
 
 
-def defaults(log_every, grid_every):
-    return (*TrainingOptions.__init__.__defaults__[:-2], log_every, grid_every)
+def log_often(patched):
+    for name, steps in (("log_every", 2), ("grid_every", 4)):
+        patched.setitem(TrainingOptions.__init__.__kwdefaults__, name, steps)
 
 
 def trainer(folder, recipe=RECIPE, **options):
-    chosen = TrainingOptions(folder, **options)
+    chosen = TrainingOptions(folder=folder, **options)
     return Trainer(INADE.build(INADE.tiny), recipe, open_paperdolls("train"), chosen)
 
 
@@ -68,7 +69,7 @@ def unbroken(tmp_path_factory):
     torch.set_num_threads(1)
     with pytest.MonkeyPatch.context() as patched:
         patched.setattr("bench.training.start.choose_recipe", lambda *_: RECIPE)
-        patched.setattr(TrainingOptions.__init__, "__defaults__", defaults(2, 4))
+        log_often(patched)
         folder = tmp_path_factory.mktemp("unbroken") / "run"
         shown = bench("train", *WORDS, "--out", folder)
     assert (shown.exit_code, shown.stderr) == (0, "")
@@ -125,10 +126,10 @@ def test_a_stopped_run_resumed_equals_the_unbroken_one_to_the_bit(unbroken, tmp_
 
 def test_a_killed_process_resumes_to_the_bits_of_an_unbroken_one(unbroken, tmp_path):
     program = (
-        "from dataclasses import replace; from bench.commands import cli, train; "
+        "from dataclasses import replace; from bench.commands import cli; from bench.training import start; "
         "from models import inade; "
         "recipe = replace(inade.INADE.tiny_recipe, batch=2, epochs=1, decay_epochs=2, epoch_images=6, flip=True); "
-        "train.choose_recipe = lambda *_: recipe; cli.main()"
+        "start.choose_recipe = lambda *_: recipe; cli.main()"
     )
     with running(*PYTHON, program, "train", *WORDS, "--out", tmp_path / "run") as process:
         stop_when(process, (tmp_path / "run" / "last.pt").exists, signal.SIGKILL)
@@ -192,7 +193,9 @@ def cut(folder, **options):
     """A run on items that are cut out of larger ones."""
     spec = replace(open_paperdolls("train").spec, load_size=(80, 80))
     data = Paperdolls(spec, "train", length=6, persons=1)
-    return Trainer(INADE.build(INADE.tiny), replace(RECIPE, flip=False), data, TrainingOptions(folder, **options))
+    return Trainer(
+        INADE.build(INADE.tiny), replace(RECIPE, flip=False), data, TrainingOptions(folder=folder, **options)
+    )
 
 
 def test_training_items_are_cut_out_of_their_larger_form_where_there_is_one(tmp_path):
@@ -290,7 +293,7 @@ def test_a_mistake_is_one_line(tmp_path, words, expected):
 
 def test_a_data_set_of_two_items_can_be_looked_at(tmp_path):
     data = Paperdolls(open_paperdolls("train").spec, "train", length=2, persons=1)
-    run = Trainer(INADE.build(INADE.tiny), replace(RECIPE, epoch_images=2), data, TrainingOptions(tmp_path))
+    run = Trainer(INADE.build(INADE.tiny), replace(RECIPE, epoch_images=2), data, TrainingOptions(folder=tmp_path))
     run.objective.train()
     write_grid(tmp_path / "grid.png", run.result, data, run.options.device)
     assert (tmp_path / "grid.png").stat().st_size > 1000

@@ -85,7 +85,7 @@ def test_it_is_trained_on_photos_of_two_domains(root, tmp_path, name):
     recipe = replace(spec.recipes[DATASET], batch=2, epochs=1, decay_epochs=0, discriminator_width=4, perceptual=0.0)
 
     def trained(folder, steps=None):
-        made = Trainer(spec.build(config), recipe, data, TrainingOptions(tmp_path / folder, grid_every=2))
+        made = Trainer(spec.build(config), recipe, data, TrainingOptions(folder=tmp_path / folder, grid_every=2))
         seen = []
         made.train(lambda _, losses: seen.append(losses))
         return seen, made.objective.method.state_dict()
@@ -104,7 +104,9 @@ def test_drawing_again_what_it_was_given_is_learned_in_a_few_steps(root, tmp_pat
     recipe = replace(spec.tiny_recipe, batch=4, epoch_images=4, lr_generator=2e-3, discriminator_width=4)
     if name == "munit":
         recipe = replace(recipe, discriminator_scales=1)
-    made = Trainer(spec.build(config), replace(recipe, epochs=30, decay_epochs=0), data, TrainingOptions(tmp_path))
+    made = Trainer(
+        spec.build(config), replace(recipe, epochs=30, decay_epochs=0), data, TrainingOptions(folder=tmp_path)
+    )
     own = ("recon_x_a", "recon_x_b") if name == "munit" else ("identity_a", "identity_b")
     found = []
     made.train(lambda _, losses: found.append(sum(losses[term] for term in own)))

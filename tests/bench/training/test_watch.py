@@ -21,8 +21,8 @@ def small_recipe(monkeypatch):
     before = torch.get_num_threads()
     torch.set_num_threads(1)
     monkeypatch.setattr("bench.training.start.choose_recipe", lambda *_: RECIPE)
-    defaults = (*TrainingOptions.__init__.__defaults__[:-2], 2, 4)
-    monkeypatch.setattr(TrainingOptions.__init__, "__defaults__", defaults)
+    for name, steps in (("log_every", 2), ("grid_every", 4)):
+        monkeypatch.setitem(TrainingOptions.__init__.__kwdefaults__, name, steps)
     yield
     torch.set_num_threads(before)
 
