@@ -1,10 +1,9 @@
 from __future__ import annotations
 
 import importlib
-import subprocess
-import sys
 
 import pytest
+from processes import PYTHON, finished
 
 from metrics import METRICS
 from metrics.columns import COLUMNS, columns
@@ -36,4 +35,4 @@ def test_a_column_that_is_not_written_cannot_be_named():
 
 def test_importing_them_loads_no_torch():
     code = "import sys, metrics.columns; assert 'torch' not in sys.modules"
-    subprocess.run([sys.executable, "-c", code], check=True)
+    assert finished(*PYTHON, code) == (0, "", "")

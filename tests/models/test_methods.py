@@ -3,7 +3,6 @@
 import importlib
 import re
 from dataclasses import is_dataclass, replace
-from pathlib import Path
 
 import pytest
 import torch
@@ -60,11 +59,6 @@ def rebuilt(style, tensors):
 def stacked(styles):
     """Styles of the same single layout, as the K styles of one call."""
     return rebuilt(styles[0], [torch.cat(tensors) for tensors in zip(*map(parts, styles), strict=True)])
-
-
-def test_every_public_file_is_in_the_table():
-    files = {path.stem for path in Path(models.__file__).parent.glob("[!_]*.py")} - {"base"}
-    assert {place.split(":")[0].removeprefix("models.") for place, *_ in models.METHODS.values()} == files
 
 
 @pytest.mark.parametrize("name", models.METHODS)

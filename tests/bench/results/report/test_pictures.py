@@ -5,6 +5,7 @@ import io
 
 import numpy as np
 import pytest
+import torch
 from PIL import Image
 from synthetic_records import done
 
@@ -13,7 +14,7 @@ from bench.common.errors import UserError
 from bench.results.records import Cell
 from bench.results.report import pictures
 from bench.results.report.pictures import Gallery, files_of
-from bench.synthesis.gallery import draw_gallery, picture
+from bench.synthesis.gallery import Workshop, draw_gallery, picture
 from bench.synthesis.grids import save_png
 from bench.synthesis.methods import find_method_weights
 from models import METHODS
@@ -80,7 +81,8 @@ def test_grids_show_the_methods_whose_weights_are_those_of_the_records(tmp_path)
         done(Cell("spade", "paper", "cityscapes", "inade2021"), fid=50.0),
         done(Cell("spade", "paper", "ade20k", "probe"), "params", params_m=96.5),
     ]
-    gallery = draw_gallery(records, 2, Gallery(), tmp_path, tmp_path, 0, "cpu")
+    workshop = Workshop(weights_root=tmp_path, data_root=tmp_path, seed=0, device=torch.device("cpu"))
+    gallery = draw_gallery(records, 2, Gallery(), workshop)
     assert [grid.title for grid in gallery.grids] == [
         "paperdolls2, layout 1: whole images",
         "paperdolls2, layout 2: whole images",
