@@ -40,7 +40,7 @@ def quality_metrics(data: DatasetSpec) -> tuple[str, ...]:
 
 
 def best_column(metrics: Sequence[str], key: str) -> Column:
-    """Find the column that decides which weights are the best."""
+    """The column of the metrics that decides which weights are the best."""
     columns: dict[str, Column] = {c.key: c for name in metrics for c in resolve("metric", METRICS, name).columns}
     if key not in columns:
         raise UserError(f"--best {key}: not a column of --eval-metrics; they have: {', '.join(columns)}.")
@@ -49,7 +49,7 @@ def best_column(metrics: Sequence[str], key: str) -> Column:
 
 @contextmanager
 def undisturbed(device: torch.device) -> Iterator[None]:
-    """Give random states and the precision of products back as they were."""
+    """A block after which random states and the precision of products are as they were."""
     convolutions, products = torch.backends.cudnn.allow_tf32, torch.backends.cuda.matmul.allow_tf32
     with torch.random.fork_rng([device] if device.type == "cuda" else []):
         try:
@@ -153,7 +153,7 @@ class Events:
 
 @dataclass(frozen=True)
 class Watch:
-    """Who hears of a training's steps and epochs."""
+    """Those who look on while a training runs, and are told of its steps and epochs."""
 
     evaluations: Evaluations | None
     events: Events | None
