@@ -1,4 +1,4 @@
-"""Damage photos on purpose: blur, noise and wrong colours, each at a random strength for some images of a batch."""
+"""Damage done to photos on purpose, so that a network that learns from them bears it: blur, noise, wrong colours."""
 
 from __future__ import annotations
 
@@ -10,17 +10,17 @@ from torch.nn import functional as F
 
 
 def some(share: float, count: int, rng: torch.Generator) -> Tensor:
-    """Choose about this share of `count` images, [count] bool."""
+    """A random choice of about this share of `count` images, [count] bool."""
     return torch.rand(count, generator=rng) < share
 
 
 def between(low: float, high: float, count: int, rng: torch.Generator) -> Tensor:
-    """Draw `count` numbers between the two."""
+    """Random numbers between the two, [count]."""
     return low + (high - low) * torch.rand(count, generator=rng)
 
 
 def blur(images: Tensor, sigmas: Tensor) -> Tensor:
-    """Blur image n of [N, C, H, W] with a Gaussian of sigmas[n] pixels; 0 leaves it as it is."""
+    """Images [N, C, H, W], blurred with a Gaussian of sigmas[n] pixels; 0 leaves an image as it is."""
     reach = 5
     offsets = torch.arange(-reach, reach + 1.0)
     kernels = torch.exp(-0.5 * (offsets / sigmas.clamp(min=1e-2)[:, None]) ** 2)
@@ -33,13 +33,13 @@ def blur(images: Tensor, sigmas: Tensor) -> Tensor:
 
 
 def add_noise(images: Tensor, strengths: Tensor, rng: torch.Generator) -> Tensor:
-    """Add white noise of standard deviation strengths[n] (1 = black to white) to image n."""
+    """Images with white noise of standard deviation strengths[n] (1 = black to white)."""
     noise = torch.randn(images.shape, generator=rng)
     return (images + 2 * strengths[:, None, None, None] * noise).clamp(-1, 1)
 
 
 def turn_hue(images: Tensor, degrees: Tensor) -> Tensor:
-    """Rotate the colours of image n about the grey axis."""
+    """Images with colours rotated about the grey axis, image n by degrees[n]."""
     angle = degrees * math.pi / 180
     axis = torch.full((3,), 1 / math.sqrt(3))
     cross = torch.linalg.cross(torch.eye(3), axis.expand(3, 3))
@@ -52,5 +52,5 @@ def turn_hue(images: Tensor, degrees: Tensor) -> Tensor:
 
 
 def change_contrast(images: Tensor, factors: Tensor, offsets: Tensor) -> Tensor:
-    """Scale the contrast of image n about mid grey, then make it lighter or darker."""
+    """Images whose contrast is scaled about mid grey by factors[n], then lighter or darker by offsets[n]."""
     return (images * factors[:, None, None, None] + offsets[:, None, None, None]).clamp(-1, 1)

@@ -35,7 +35,7 @@ class Ranks:
         return self.rank == 0
 
     def share(self, count: int) -> slice:
-        """Find this process' part of so many images."""
+        """The part of so many images that this process works on."""
         if count % self.world:
             raise UserError(f"A batch of {count} images cannot be shared by {self.world} processes; --batch-size can.")
         size = count // self.world
@@ -51,7 +51,7 @@ class Ranks:
             )
 
     def total(self, values: Tensor) -> Tensor:
-        """Add up what every process has."""
+        """The sum of what every process has."""
         if self.world == 1:
             return values
         summed = values.detach().clone()
@@ -60,7 +60,7 @@ class Ranks:
         return summed
 
     def mean(self, values: Tensor) -> Tensor:
-        """Average what every process has."""
+        """The mean of what every process has."""
         return self.total(values) / self.world
 
     def average_gradients(self, parameters: Iterable[nn.Parameter]) -> None:
@@ -84,7 +84,9 @@ ALONE = Ranks()
 
 @contextmanager
 def joined(device: torch.device) -> Iterator[tuple[Ranks, torch.device]]:
-    """Join the processes that torchrun started, each on a GPU of its own if there are GPUs; alone without torchrun."""
+    """A block in which this process trains with the others that torchrun started, each on a GPU of its own if there are
+    GPUs; without torchrun it is alone.
+    """
     if "RANK" not in os.environ or "WORLD_SIZE" not in os.environ:
         yield Ranks(), device
         return
@@ -102,7 +104,7 @@ def joined(device: torch.device) -> Iterator[tuple[Ranks, torch.device]]:
 
 @contextmanager
 def _together() -> Iterator[None]:
-    """Say plainly what a broken connection means."""
+    """A block in which a broken connection is an error that says what to do."""
     try:
         yield
     except (RuntimeError, dist.DistError) as error:
@@ -113,7 +115,7 @@ def _together() -> Iterator[None]:
 
 
 class _Sum(torch.autograd.Function):
-    """Add up over processes, forwards and backwards."""
+    """The sum over all processes, whose gradient is summed over them, too."""
 
     @staticmethod
     def forward(ctx: Any, values: Tensor) -> Tensor:  # noqa: ANN401 - of torch

@@ -1,7 +1,7 @@
 """The papers in miniature: methods trained on the built-in data at one budget, several times, and measured.
 
-Every job is one training of one method, in a process of its own kind: what it has finished stays on disk, so that a
-stopped study goes on where it was.
+A job is one training of one method with its measurement; several run at once, each in its process. What a job has
+finished stays on disk, so that a stopped study goes on where it was.
 """
 
 from __future__ import annotations
@@ -56,7 +56,7 @@ class Job:
 
 @dataclass(frozen=True, kw_only=True)
 class Study:
-    """What all jobs share."""
+    """The choices that all jobs share, and the folder of their results."""
 
     out: Path
     steps: int
@@ -68,21 +68,21 @@ class Study:
     draw_batch: int = 256  # images per call of a generator while measuring
 
     def folder(self, job: Job) -> Path:
-        """Name the run folder of a training."""
+        """The run folder of a training."""
         return self.out / "runs" / f"{job.method}-{job.training}"
 
     @property
     def trainings_file(self) -> Path:
-        """Name the list of finished trainings, which is kept with the records where weights are not."""
+        """The list of finished trainings; it is kept with the records when the weights are not."""
         return self.out / "trainings.json"
 
     def trainings(self) -> dict[str, dict[str, Any]]:
-        """Read the list, by the names of the run folders."""
+        """The listed trainings, by the names of their run folders."""
         listed = json.loads(self.trainings_file.read_text(encoding="utf-8")) if self.trainings_file.is_file() else []
         return {training["run"]: training for training in listed}
 
     def note(self, jobs: Iterable[Job]) -> None:
-        """Put finished jobs on the list, with what each took: so a record's weights are told apart."""
+        """Put finished jobs on the list, with the hash of the weights that each made, by which records name them."""
         kept = ("config", "recipe", "data")  # of each training; they are in its own record
         trainings = self.trainings()
         for job in jobs:
@@ -95,7 +95,7 @@ class Study:
         write_text(self.trainings_file, json.dumps(listed, indent=1, sort_keys=True) + "\n")
 
     def words(self, job: Job) -> list[str]:
-        """Word a training as a command; trainings of another budget have others."""
+        """The command that makes a training; by it a training of another budget is noticed."""
         words = ["miniature", "--methods", job.method, "--trainings", str(job.training + 1)]
         return [*words, "--steps", str(self.steps), "--batch-size", str(self.batch_size), "--precision", self.precision]
 
@@ -125,7 +125,7 @@ class Study:
                 raise UserError(f"{record.metric} on {record.cell.data}: {record.reason}")
 
     def _finished(self, job: Job) -> bool:
-        """Tell whether weights are here, or the list says that they were measured; refuse those of another budget."""
+        """Whether weights are here, or the list says that they were measured; those of another budget are refused."""
         path = self._weights(job).with_suffix(".json")  # written after the weights
         here = path.is_file() and self._weights(job).is_file()
         training = json.loads(path.read_text(encoding="utf-8")) if here else self.trainings().get(self.folder(job).name)
@@ -136,7 +136,7 @@ class Study:
         return here or self._measured(training)
 
     def _measured(self, training: dict[str, Any]) -> bool:
-        """Tell whether a listed training was measured as this study measures."""
+        """Whether a listed training was measured as this study measures."""
         on = training.get("measured_on", ())
         return training.get("protocol") == self.protocol and {*self.datasets} <= {*on}
 
@@ -167,7 +167,7 @@ class Study:
         return build_trainer(spec, config, recipe, items, options)
 
     def budgeted(self, recipe: Schedule) -> Schedule:
-        """Give a recipe the study's budget: half of it at the full rate, half with decay; rates are its own."""
+        """A recipe with the study's number of steps, half at the full rate and half with decay; rates are its own."""
         epochs = max(number for number in range(1, _EPOCHS + 1) if self.steps % number == 0)
         return replace(
             recipe,
@@ -186,7 +186,7 @@ def _gather_bank(items: Dataset, config: Any, path: Path) -> None:  # noqa: ANN4
 
 
 def jobs_of(wanted: Sequence[str], trainings: int) -> list[Job]:
-    """List the jobs of methods (none named: all that can be trained), the first training of each before any second."""
+    """The jobs of methods (none named: all that can be trained), the first training of each before any second."""
     trainable = [name for name in METHODS if resolve("method", METHODS, name).tiny_recipe is not None]
     names = wanted or [*REFERENCES, *trainable]
     return [Job(name, n) for n in range(trainings) for name in names if n == 0 or name not in REFERENCES]
@@ -204,20 +204,20 @@ class Remembered(Dataset):
         return len(self._items)
 
     def loader(self, index: int) -> Callable[[], Item]:
-        """Give a call that hands out one item."""
+        """A call that hands out one item."""
         return partial(self._items.__getitem__, index)
 
     def resized(self, size: tuple[int, int]) -> Dataset:
-        """Give the same items at another size, made anew."""
+        """The same items at another size, made anew."""
         return self._dataset.resized(size)
 
     def fingerprint(self) -> str:
-        """Hash as the data set itself does."""
+        """The hash of the data set itself."""
         return self._dataset.fingerprint()
 
 
 def training_items(processes: int, advance: Callable[[], None]) -> Remembered:
-    """Render all training items."""
+    """All training items, drawn by several processes; `advance` is called for each."""
     dataset = find_dataset(TRAINED_ON, None).open("train", None)
     loaders = map(dataset.loader, range(len(dataset)))
     with ProcessPoolExecutor(max(1, processes), _context()) as pool:
@@ -235,7 +235,7 @@ def _counted(items: Iterable[Item], advance: Callable[[], None]) -> Iterator[Ite
 
 
 def _context() -> multiprocessing.context.BaseContext:
-    """Fork where that is possible: what is in memory is shared, not copied. Nothing may be on a GPU yet."""
+    """Processes that are forked, where that is possible, so that memory is shared; nothing may be on a GPU yet."""
     return multiprocessing.get_context("fork" if hasattr(os, "fork") else "spawn")
 
 
@@ -276,7 +276,7 @@ def _remembered_work(job: Job) -> str:
 
 
 def _outcome(work: Callable[[Job], None], job: Job) -> str:
-    """Do one job; its error must not end the others."""
+    """What went wrong with a job, or ""; its error must not end the others."""
     try:
         work(job)
     except Exception as error:

@@ -60,7 +60,7 @@ class AttributeHead(nn.Module):
 
 
 def attributes(dataset: Paperdolls, count: int, labels: Tensor) -> Tensor:
-    """Tabulate the looks of the first `count` items as `AttributeHead` is to read them, [N, C, A]."""
+    """The looks of the first `count` items as `AttributeHead` is to read them, [N, C, A]."""
     rows = []
     for index in range(count):
         seeds = appearance_seeds(dataset.seed(index))

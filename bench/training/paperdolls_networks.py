@@ -54,12 +54,12 @@ class Photos:
     labels: Tensor  # [N, H, W] uint8
 
     def batch(self, index: Tensor) -> tuple[Tensor, Tensor]:
-        """Take images [M, 3, H, W] in [-1, 1], channels last in memory, and labels [M, H, W] int64."""
+        """Images [M, 3, H, W] in [-1, 1], channels last in memory, and labels [M, H, W] int64."""
         return from_bytes(self.images[index]).permute(0, 3, 1, 2), self.labels[index].long()
 
 
 def load_photos(dataset: Paperdolls, count: int) -> Photos:
-    """Draw the first `count` items."""
+    """The first `count` items, drawn."""
     items = [dataset[index] for index in range(count)]
     images = np.stack([item.image for item in items])
     labels = np.stack([item.labels for item in items])
@@ -78,7 +78,7 @@ def held_out() -> tuple[Paperdolls, Paperdolls]:
 
 
 def degrade(images: Tensor, rng: torch.Generator) -> tuple[Tensor, Tensor]:
-    """Blur a fifth of the images and add noise to a fifth; the strengths come back as [N, 2]."""
+    """The images, a fifth of them blurred and a fifth noisy, and the strengths of both [N, 2]."""
     count = len(images)
     sigmas = damage.between(0.3, 1.5, count, rng) * damage.some(0.2, count, rng)
     strengths = 0.01 * 15 ** damage.between(0, 1, count, rng) * damage.some(0.2, count, rng)  # 0.01 to 0.15
@@ -90,7 +90,7 @@ def degrade(images: Tensor, rng: torch.Generator) -> tuple[Tensor, Tensor]:
 
 
 def class_weights(labels: Tensor) -> Tensor:
-    """Weigh every class by one over the root of its frequency; small nets do not learn shoes and socks without it."""
+    """One over the root of every class's frequency: small networks do not learn shoes and socks without it."""
     counts = torch.bincount(labels.flatten().long(), minlength=NUM_CLASSES).double()
     weights = (counts.sum() / counts.clamp(min=1)).sqrt()
     return (weights / weights.mean()).float()
@@ -119,7 +119,7 @@ def fit(network: nn.Module, loss: Callable[[], Tensor], steps: int, title: str) 
 
 @torch.no_grad()
 def score_segmentation(read: Callable[[Tensor], Tensor], dataset: Paperdolls) -> dict[str, object]:
-    """Measure pixel accuracy, mean IoU and the IoU of every class on all items of a split."""
+    """Pixel accuracy, mean IoU and the IoU of every class on all items of a split."""
     photos = load_photos(dataset, len(dataset))
     confusion = torch.zeros(NUM_CLASSES * NUM_CLASSES, dtype=torch.int64)
     for index in torch.split(torch.arange(len(dataset)), BATCH):

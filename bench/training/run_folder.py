@@ -1,4 +1,4 @@
-"""The folder of a training: what its run.json holds, how runs differ, and tables of numbers per step."""
+"""The folder of a training: run.json, how two runs differ by it, and tables with a row of numbers per step."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from typing import Any
 from bench.common.errors import UserError
 from bench.common.files import write_text
 
-COMMAND = "command"  # entry of run.json: the options it was started with, which alone decide nothing
+COMMAND = "command"  # the entry of run.json with the options that the run was started with
 
 
 def write_run(folder: Path, described: Mapping[str, Any], options: Mapping[str, Any]) -> None:
@@ -22,7 +22,7 @@ def write_run(folder: Path, described: Mapping[str, Any], options: Mapping[str, 
 
 
 def read_run(folder: Path) -> tuple[dict[str, Any], dict[str, Any]]:
-    """Read run.json: what decides the result, and the options it was started with."""
+    """What run.json holds: all that decides the result, and the options that the run was started with."""
     path = folder / "run.json"
     try:
         held: Any = json.loads(path.read_text(encoding="utf-8"))
@@ -33,7 +33,7 @@ def read_run(folder: Path) -> tuple[dict[str, Any], dict[str, Any]]:
 
 
 def read_options(folder: Path) -> dict[str, Any]:
-    """Read the options that a run was started with."""
+    """The options that a run was started with."""
     options = read_run(folder)[1]
     if not isinstance(options, dict) or not options.get("name"):
         raise UserError(f"{folder / 'run.json'} does not hold the run's options; give --method and the others again.")
@@ -41,7 +41,7 @@ def read_options(folder: Path) -> dict[str, Any]:
 
 
 def differences(one: Mapping[str, Any], other: Mapping[str, Any]) -> list[str]:
-    """Name the entries that two runs do not share, as `recipe.epochs`."""
+    """The names of the entries in which two runs differ, such as `recipe.epochs`."""
     now, then = _flat(one), _flat(other)
     return sorted(key for key in now | then if now.get(key) != then.get(key))
 
@@ -64,7 +64,7 @@ def write_rows(path: Path, rows: Sequence[Mapping[str, float]]) -> None:
 
 
 def read_rows(path: Path, last: int) -> list[dict[str, float]]:
-    """Read what `write_rows` wrote, up to a step."""
+    """The rows that `write_rows` wrote, up to a step."""
     if not path.exists():
         return []
     try:

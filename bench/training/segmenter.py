@@ -1,7 +1,7 @@
-"""Train the parsing UNet on the label maps and photos of a data set, for those whose segmenter was never released.
+"""The training of a segmenter on photos and label maps of a data set, for data whose segmenter was never released.
 
-The recipe is that of CelebAMask-HQ's face parser. Everything random follows from (seed, step), so that a resumed run
-equals an unbroken one.
+The network is the parsing UNet, the recipe that of CelebAMask-HQ's face parser. Everything random follows from
+(seed, step), so that a resumed run equals an unbroken one.
 """
 
 from __future__ import annotations
@@ -39,7 +39,7 @@ Report = Callable[[int, float], None]  # (step, loss)
 
 @dataclass(frozen=True)
 class SegmenterRecipe:
-    """Adam at a constant rate, cross entropy without weights of classes."""
+    """How the network is trained: by Adam at a constant rate, on cross entropy in which all classes count the same."""
 
     rate: float = 2e-4
     betas: tuple[float, float] = (0.5, 0.999)
@@ -86,12 +86,12 @@ class SegmenterTraining:
 
     @property
     def path(self) -> Path:
-        """Name the file of the finished weights."""
+        """The file of the finished weights."""
         return self.folder / f"{self.dataset.name}_unet.safetensors"
 
     @property
     def checkpoint(self) -> Path:
-        """Name the file from which a run goes on."""
+        """The file from which a stopped run goes on."""
         return self.path.with_suffix(".last.pt")
 
     def train(self, steps: int, report: Report) -> None:
@@ -187,7 +187,7 @@ class SegmenterTraining:
 def evaluate(
     network: ParsingUNet, dataset: Dataset, device: torch.device, workers: int, advance: Callable[[int], None]
 ) -> dict[str, Any]:
-    """Measure accuracy, mean IoU and the IoU of every class on all photos of a split, in percent."""
+    """Accuracy, mean IoU and the IoU of every class on all photos of a split, in percent."""
     names = scored_names(dataset.spec)
     rows = torch.tensor(scored_as(dataset.spec))
     counts = torch.zeros(len(names), len(names), dtype=torch.int64)

@@ -1,4 +1,4 @@
-"""Pictures of how far a training is."""
+"""Sample pictures, written while a training runs, to see how far it is."""
 
 from __future__ import annotations
 

@@ -38,7 +38,7 @@ _OF_ONE_CALL = ("out", "resume", "rerun")  # they do not describe the run, so th
 
 @dataclass(frozen=True, kw_only=True)
 class TrainingRequest:
-    """A training as a user asks for it. Its fields are called as the options of `bench train`, and so is run.json."""
+    """A training as a user asks for it; its fields are called as in run.json and as the options of `bench train`."""
 
     name: str  # of the method
     dataset: str

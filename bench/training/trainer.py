@@ -1,4 +1,4 @@
-"""One training loop for every method: a recipe says how, and everything random follows from (seed, step).
+"""The training loop of every method: a recipe says how, and everything random follows from (seed, step).
 
 So a run needs no random state to be resumed, and on a CPU a resumed run equals an unbroken one bit for bit.
 """
@@ -218,7 +218,7 @@ class Trainer:
 
     @torch.no_grad()
     def _refresh_norms(self) -> None:
-        """Give the norms of the average statistics of its own features; those it averaged lag behind."""
+        """Let the averaged network's norms measure its own features anew: their averaged statistics lag behind."""
         if self.average is None:
             return
         self.average.train()
@@ -235,7 +235,7 @@ class Trainer:
 
     @contextmanager
     def _seeded_layers(self, player: Player, first: int) -> Iterator[None]:
-        """Let layers that draw for themselves (dropout) follow from (seed, step) too; torch gives them no generator."""
+        """A block in which dropout follows from (seed, step), too, though it draws from torch's own generators."""
         device = self.options.device
         self.objective.shared = stream(self.options.seed, "shared", self.step, player)
         with torch.random.fork_rng([device] if device.type == "cuda" else []):

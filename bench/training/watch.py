@@ -39,7 +39,7 @@ def quality_metrics(data: DatasetSpec) -> tuple[str, ...]:
 
 
 def best_column(metrics: Sequence[str], key: str) -> Column:
-    """Find the column that decides which weights are the best."""
+    """The column of the metrics that decides which weights are the best."""
     columns: dict[str, Column] = {c.key: c for name in metrics for c in resolve("metric", METRICS, name).columns}
     if key not in columns:
         raise UserError(f"--best {key}: not a column of --eval-metrics; they have: {', '.join(columns)}.")
@@ -48,7 +48,7 @@ def best_column(metrics: Sequence[str], key: str) -> Column:
 
 @contextmanager
 def undisturbed(device: torch.device) -> Iterator[None]:
-    """Give the random states of the process back as they were."""
+    """A block after which the random states of the process are as they were."""
     with torch.random.fork_rng([device] if device.type == "cuda" else []):
         yield
 
@@ -157,7 +157,7 @@ class Events:
 
 @dataclass(frozen=True)
 class Watch:
-    """Who hears of a training's steps and epochs."""
+    """Those who look on while a training runs, and are told of its steps and epochs."""
 
     evaluations: Evaluations | None
     events: Events | None

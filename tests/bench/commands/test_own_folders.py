@@ -127,3 +127,15 @@ def test_a_wrong_description_is_one_line_of_any_command(root):
         assert shown.exit_code == 2
         assert shown.stderr.count("\n") == 1
         assert f"{root / 'facades' / 'dataset.toml'}: 'dont_care' is 1; expected" in shown.stderr
+
+
+def test_training_on_it_can_be_evaluated(root, tmp_path, monkeypatch):
+    recipe = replace(SPADE.tiny_recipe, batch=2, epochs=1, decay_epochs=0, epoch_images=2)
+    monkeypatch.setattr("bench.training.start.choose_recipe", lambda *_: recipe)
+    monkeypatch.setattr("bench.training.start.config_for", lambda *_: replace(SPADE.tiny, num_classes=3, width=32))
+    monkeypatch.setattr("bench.evaluation.plan.config_for", lambda *_: replace(SPADE.tiny, num_classes=3, width=32))
+    words = ("--dataset", "folder:facades", "--data-root", root, "--out", tmp_path / "run", "--device", "cpu")
+    watched = ("--eval-every", "1", "--eval-metrics", "params", "--num-workers", "0")
+    shown = bench("train", "--method", "spade", *words, *watched)
+    assert (shown.exit_code, shown.stderr) == (0, "")
+    assert (tmp_path / "run" / "metrics.csv").is_file()
