@@ -1,4 +1,4 @@
-"""`bench check`: has any number moved since the baseline was accepted?"""
+"""`bench check`: numbers measured again and compared with a baseline."""
 
 from __future__ import annotations
 
@@ -24,21 +24,26 @@ from bench.results.records import Record
     "--baseline",
     type=click.Path(dir_okay=False, path_type=Path),
     default=BASELINE,
-    help="File of accepted numbers [default: results/baselines/paperdolls.json of the suite].",
+    show_default="results/baselines/paperdolls.json of the suite",
+    help="File of accepted numbers.",
 )
-@click.option("--accept", is_flag=True, help="Write what is measured now as the new baseline.")
-@click.option("--methods", callback=names, help="With --accept: measure these instead of the baseline's methods.")
-@click.option("--dataset", "datasets", callback=names, help="With --accept: on these data sets.")
-@click.option("--metrics", callback=names, help="With --accept: these metrics.")
-@click.option("--protocol", help="With --accept: by this protocol.")
-@click.option("--set", "settings", multiple=True, help="With --accept: a changed choice of the protocol, repeatable.")
-@click.option("--limit", type=POSITIVE, help="With --accept: on the first N label maps.")
+@click.option("--accept", is_flag=True, help="Write what is measured now to --baseline instead of comparing.")
+@click.option(
+    "--methods", callback=names, help="With --accept: measure these methods (comma list) instead of the baseline's."
+)
+@click.option("--dataset", "datasets", callback=names, help="With --accept: measure on these data sets (comma list).")
+@click.option("--metrics", callback=names, help="With --accept: measure these metrics (comma list).")
+@click.option("--protocol", help="With --accept: measure under this protocol.")
+@click.option(
+    "--set", "settings", multiple=True, help="With --accept: change a choice of the protocol; may be repeated."
+)
+@click.option("--limit", type=POSITIVE, help="With --accept: use the first N label maps only.")
 @click.option("--tolerance", "factor", type=click.FloatRange(min=0), default=1.0, help=FACTOR_HELP)
 @click.option("--out", type=click.Path(file_okay=False, path_type=Path), help="Keep the records in this folder.")
 @click.option(
     "--summary",
     type=click.Path(dir_okay=False, path_type=Path),
-    help="Append the table as Markdown, e.g. to $GITHUB_STEP_SUMMARY.",
+    help="Append the table as Markdown to this file, e.g. $GITHUB_STEP_SUMMARY.",
 )
 @device_option
 @json_option
@@ -61,16 +66,18 @@ def command(
 ) -> None:
     """Measure again what a baseline holds, and end with exit code 1 if a number moved.
 
-    A number may move by 0.05 % or a twentieth of the standard deviation of its runs, whichever is more, which is what
-    other machines' rounding comes to; mIoU by 0.02 and accuracy by 0.01 points besides. A metric with a new version,
-    other weights or another definition is never compared: look at the change, then accept it with --accept.
+    A number may move by 0.05 % or a twentieth of the standard deviation of its runs, whichever is more, as rounding
+    differs between machines; mIoU may move by another 0.02 points and accuracy by another 0.01. A metric with a new
+    version, other weights or another definition is never compared: look at the change, then accept it with --accept.
 
     Example: bench check --baseline results/baselines/paperdolls.json
     """
     named = {"methods": methods, "datasets": datasets, "metrics": metrics, "protocol": protocol, "settings": settings}
     chosen = {key: value for key, value in {**named, "limit": limit}.items() if value}
     if chosen and not accept:
-        raise UserError(f"To measure other {', '.join(chosen)} than the baseline's makes another one: give --accept.")
+        raise UserError(
+            f"Other {', '.join(chosen)} than the baseline's do not compare with it: add --accept for a new one."
+        )
     before = _read(baseline, needed=not {"methods", "datasets"} <= chosen.keys())
     wanted = {**before.get("measured", {}), **{k: list(v) if isinstance(v, tuple) else v for k, v in chosen.items()}}
     with tempfile.TemporaryDirectory() as folder:
@@ -80,7 +87,7 @@ def command(
     ]
     if accept:
         if failed:
-            raise UserError(f"Nothing was accepted, as not all could be measured: {'; '.join(failed)}")
+            raise UserError(f"{baseline} was not written, as not all could be measured: {'; '.join(failed)}")
         write_text(baseline, baseline_of(wanted, records))
         click.echo(f"{baseline}: {len(values_of(records))} numbers accepted")
         return
@@ -91,7 +98,7 @@ def command(
             file.write(markdown(changes, f"Drift against {baseline.name}"))
     if any(change.status == "redefined" for change in changes):
         click.echo(
-            f"Numbers that are defined anew need a new baseline: bench check --baseline {baseline} --accept", err=True
+            f"Numbers with a new definition need a new baseline: bench check --baseline {baseline} --accept", err=True
         )
     if drifted(changes):
         raise SystemExit(1)

@@ -1,4 +1,4 @@
-"""`bench claims`: the papers' sentences against the papers' numbers and ours."""
+"""`bench claims`: sentences of the papers, judged by the papers' numbers and ours."""
 
 from __future__ import annotations
 
@@ -35,16 +35,16 @@ from bench.results.tables.claims import (
     callback=names,
     default="published,measured",
     show_default=True,
-    help="Whose numbers are asked: published, measured, or both.",
+    help="Whose numbers to judge by: published, measured, or both with a comma.",
 )
 @click.option(
     "--dataset",
     "datasets",
     callback=names,
-    help="Also ask small networks on the built-in data: paperdolls,paperdolls2.",
+    help="Also judge by small networks on the built-in data: paperdolls, paperdolls2, or both with a comma.",
 )
 @records_option("results/records, and those of the suite")
-@click.option("--details", is_flag=True, help="Show every comparison; so does naming claims.")
+@click.option("--details", is_flag=True, help="Show every comparison; also shown if claims are named.")
 @click.option("--strict", is_flag=True, help="End with exit code 1 if a sentence fails.")
 @json_option
 @debug_option
@@ -58,12 +58,13 @@ def command(
     strict: bool,
     as_json: bool,
 ) -> None:
-    """Judge the papers' sentences: does each hold, by the printed numbers and by measured ones?
+    """Judge sentences of the papers by the printed numbers and by measured ones.
 
-    published asks the paper's own tables, which checks the paper and our copy of it. measured asks records of the
-    papers' networks on the papers' data, and --dataset those of `bench miniature`: which conclusions show in
-    miniature. A sentence fails if one of its comparisons does; "cannot say" is for numbers that nobody measured, and
-    for differences within two standard deviations of the runs. The sentences are in results/papers/claims.toml.
+    "published" uses the paper's own tables, which checks the paper and our copy of it. "measured" uses records of the
+    papers' networks on the papers' data. --dataset adds "miniature", which uses records of `bench miniature`. A
+    sentence fails if one of its comparisons fails; "cannot say" means that numbers are missing or that they differ by
+    less than two standard deviations of the runs. CLAIM is an id of the first column; without any, all are judged. The
+    sentences are in results/papers/claims.toml.
 
     Example: bench claims --dataset paperdolls,paperdolls2
     """
@@ -84,10 +85,10 @@ def _judged(
     claims: Sequence[Claim], values: Sequence[str], datasets: Sequence[str], folders: Sequence[Path]
 ) -> dict[str, dict[str, Judgement]]:
     if unknown := [name for name in values if name not in ("published", "measured")]:
-        raise UserError(f"--values {unknown[0]}: whose numbers? Give published, measured, or both with a comma.")
+        raise UserError(f"--values takes published, measured, or both with a comma, not '{unknown[0]}'.")
     if unknown := [name for name in datasets if name not in MINIATURE_DATA]:
         known = " and ".join(MINIATURE_DATA)
-        raise UserError(f"--dataset {unknown[0]}: sentences are asked in miniature of {known} only.")
+        raise UserError(f"--dataset takes {known} only, the data of `bench miniature`, not '{unknown[0]}'.")
     judged: dict[str, dict[str, Judgement]] = {}
     if "published" in values:
         judged["published"] = {claim.id: judge_published(claim) for claim in claims}

@@ -1,4 +1,4 @@
-"""The command line: names of commands, imported when used, and errors in one line."""
+"""The command line: a table of commands, each imported when it is used, and errors as one line."""
 
 from __future__ import annotations
 
@@ -17,15 +17,15 @@ from bench.common.version import version
 COMMANDS: Table = {
     "run": ("bench.commands.run:command", "Measure methods on data sets and print the table."),
     "train": ("bench.commands.train:command", "Train a method on a data set."),
-    "miniature": ("bench.commands.miniature:command", "The papers' comparisons on the built-in data: train, measure."),
+    "miniature": ("bench.commands.miniature:command", "Train and measure all methods on the built-in data."),
     "bank": ("bench.commands.bank:command", "Gather the training photos that a method draws from."),
     "profile": ("bench.commands.profile:command", "Count parameters and operations, measure time and memory."),
-    "parity": ("bench.commands.parity:command", "Compare this installation with stored outputs."),
-    "sample": ("bench.commands.sample:command", "Draw a grid of images that vary in one part."),
-    "data": ("bench.commands.data:command", "Prepare or verify data sets."),
+    "parity": ("bench.commands.parity:command", "Compare networks with stored outputs of the authors' code."),
+    "sample": ("bench.commands.sample:command", "Draw pictures of what methods can vary, edit, morph and mix."),
+    "data": ("bench.commands.data:command", "Prepare, verify or show data sets."),
     "weights": ("bench.commands.weights:command", "List, fetch or verify weight files."),
     "doctor": ("bench.commands.doctor:command", "Check that everything is there for a run."),
-    "list": ("bench.commands.list:command", "List methods, datasets, metrics and what else has a name."),
+    "list": ("bench.commands.list:command", "List methods, data sets, metrics, protocols, tables, weights."),
     "table": ("bench.commands.table:command", "Print a paper's table: measured, published or both."),
     "check": ("bench.commands.check:command", "Measure again, and fail if a number moved since the baseline."),
     "compare": ("bench.commands.compare:command", "Compare two results, and fail if a number moved."),
@@ -52,7 +52,7 @@ class NamedCommands(click.RichGroup):
         return list(self.table)
 
     def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
-        """Stand in for a command on the help page, without importing it."""
+        """Give a stand-in for the help page, which imports no command."""
         return click.RichCommand(name=cmd_name, help=self.table[cmd_name][1]) if cmd_name in self.table else None
 
     def resolve_command(
@@ -69,10 +69,10 @@ class Bench(NamedCommands):
     """The command line as a whole."""
 
     def main(self, *args: Any, **settings: Any) -> Any:  # noqa: ANN401 - the signature of click
-        """Run and exit, with the same codes for the shell and for tests."""
+        """Run a command and exit; every error is one line and an exit code."""
         words: Sequence[str] | None = args[0] if args else settings.pop("args", None)
         words = sys.argv[1:] if words is None else words
-        ours = [word for word in words if word != "--debug"]  # every command has it, and none has to read it
+        ours = [word for word in words if word != "--debug"]  # handled here for every command
         try:
             code = super().main(ours, *args[1:], **{**settings, "standalone_mode": False, "obj": list(words)})
         except (Exception, KeyboardInterrupt) as error:
@@ -100,8 +100,9 @@ def _version(context: click.Context, _: click.Parameter, wanted: bool) -> None:
 def cli() -> None:
     """Evaluate semantic image synthesis: every method, every metric, named protocols, the papers' tables.
 
-    A first try that needs neither data nor weights: bench list methods. Exit codes: 0 ok, 1 a check failed,
-    2 wrong usage or a missing file, 130 interrupted.
+    Exit codes: 0 ok, 1 a check or a measurement failed, 2 wrong usage or a missing file, 130 interrupted.
+
+    Example, without data or weights: bench run --methods truth,inade --dataset paperdolls2
     """
 
 

@@ -1,4 +1,4 @@
-"""`bench compare`: two sets of results, number by number."""
+"""`bench compare`: two sets of results compared number by number."""
 
 from __future__ import annotations
 

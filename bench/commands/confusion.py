@@ -1,4 +1,4 @@
-"""`bench confusion`."""
+"""`bench confusion`: mean IoUs and accuracies from confusion matrices."""
 
 from __future__ import annotations
 
@@ -22,18 +22,18 @@ if TYPE_CHECKING:
 
 @click.command()
 @click.argument("source", metavar="FILE|FOLDER", type=click.Path(path_type=Path))
-@click.option("--dataset", help="Data set whose label maps a folder is scored against; for a file, who names classes.")
+@click.option("--dataset", help="Data set whose label maps a FOLDER is compared with; it names the classes of a FILE.")
 @click.option("--split", type=click.Choice(["train", "val"]), default="val", show_default=True, help="Which items.")
 @click.option(
     "--classes",
     type=click.Choice(["dataset", "cihp"]),
     default="dataset",
     show_default=True,
-    help="Whose numbers a folder's maps hold: those the data set is scored by (Cityscapes: train ids; ADE20K: 0 to "
-    "149), or the 20 of CIHP_PGN, which are merged to DeepFashion's 8.",
+    help="Class numbers in the maps of a FOLDER: those that the data set is scored by (Cityscapes: train ids; ADE20K: "
+    "0 to 149), or the 20 of CIHP_PGN, which are merged to DeepFashion's 8.",
 )
 @click.option("--per-class", is_flag=True, help="Also print the IoU of every class.")
-@click.option("-o", "--output", type=click.Path(dir_okay=False, path_type=Path), help="Write the matrices as npz.")
+@click.option("-o", "--output", type=click.Path(dir_okay=False, path_type=Path), help="Write the matrices to this npz.")
 @data_root_option
 @json_option
 @debug_option
@@ -60,7 +60,7 @@ def command(
     Example: bench confusion parsed/inade/deepfashion --dataset deepfashion --classes cihp
     """
     spec = find_dataset(dataset, data_root) if dataset else None
-    from bench.evaluation.confusion import Matrices, mean_of_runs, names_beside, scored_names  # torch, only now
+    from bench.evaluation.confusion import Matrices, mean_of_runs, names_beside, scored_names  # loads torch
 
     if source.suffix == ".npz":
         matrices = Matrices.read(source)

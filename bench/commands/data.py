@@ -1,4 +1,4 @@
-"""`bench data`: data sets, prepared, verified, shown, and summed up for FID."""
+"""`bench data`: data sets prepared, verified and shown, and the statistics that FID compares with."""
 
 from __future__ import annotations
 
@@ -48,7 +48,7 @@ def command() -> None:
     """Prepare, verify or show data sets; `bench list datasets` names them.
 
     The built-in data (paperdolls, paperdolls2) needs none of this. Others lie in folders of their names below
-    --data-root; an error of any command says which folders are expected. Your own data is folder:NAME, a folder below
+    --data-root; if one is missing, the error says what is expected. Your own data is folder:NAME, a folder below
     --data-root, or folder:/any/path; it holds a dataset.toml, of which `bench data example` prints one.
     """
 
@@ -72,7 +72,7 @@ def prepare() -> None:
 
     Every name has a page of its own: bench data prepare NAME --help. A run that was stopped goes on where it was, and
     what is there is not made again. Until all is made, the data set cannot be used. Damaged files are named and
-    counted and stop nothing else; the exit code is then 1.
+    left out; the exit code is then 1.
 
     Examples:
 
@@ -92,18 +92,20 @@ def prepare() -> None:
 @json_option
 @debug_option
 def verify(name: str, split: str, data_root: Path, num_workers: int, as_json: bool) -> None:
-    """Open every item and say by file what is wrong; exit code 1 if anything is.
+    """Open every item and say which file is wrong and why; exit code 1 if any is.
 
     Checked are: every photo has its label map and instance map, the three have one size, all can be read to the end,
-    labels are classes of the data set, and an instance belongs to one class. A warning, and no more, is another number
-    of items than the papers count, or on Cityscapes a share of unscored pixels that is far from the usual.
+    labels are classes of the data set, and an instance belongs to one class. Only a warning is another number of items
+    than the papers have, or on Cityscapes an unusual share of pixels that are not scored.
+
+    Example: bench data verify deepfashion
     """
     spec = find_dataset(name, data_root)
     try:
         dataset = spec.open(cast(Split, split), data_root)
     except UserError as error:
         if name in DATASETS and not folder_of(name, data_root).is_dir():
-            raise  # nothing there is no damage
+            raise  # a data set that is missing is not damaged
         report = Report(0, [str(error)])
     else:
         report = summed_up(dataset, _inspected(dataset, num_workers))
@@ -140,7 +142,7 @@ def _show(title: str, report: Report) -> None:
 @command.command()
 @click.argument("name", metavar="NAME")
 @click.option("-o", "--output", type=click.Path(dir_okay=False, path_type=Path), required=True, help="PNG to write.")
-@click.option("--items", type=POSITIVE, default=8, show_default=True, help="How many, from the first on.")
+@click.option("--items", type=POSITIVE, default=8, show_default=True, help="Number of items, from the first on.")
 @split_option
 @data_root_option
 @debug_option
@@ -156,16 +158,31 @@ def show(name: str, output: Path, items: int, split: str, data_root: Path) -> No
 
 @command.command()
 @click.argument("name", metavar="NAME")
-@click.option("--protocol", help="Whose fid.* choices count [default: mini on paperdolls, else inade2021].")
-@click.option("--set", "settings", multiple=True, help="Change one, e.g. fid.real_split=val or fid.mode=clean.")
-@click.option("--export", "target", type=click.Path(path_type=Path), help="Write an npz, or a folder with two npy.")
 @click.option(
-    "--import", "source", type=click.Path(exists=True, path_type=Path), help="Take over such a file or folder."
+    "--protocol", show_default="mini on paperdolls, else inade2021", help="Protocol whose fid.* choices are used."
 )
-@click.option("--count", type=POSITIVE, help="With --import: of how many photos it is, if the file does not say.")
+@click.option(
+    "--set",
+    "settings",
+    multiple=True,
+    help="Change a choice, e.g. fid.real_split=val or fid.mode=clean; may be repeated.",
+)
+@click.option(
+    "--export",
+    "target",
+    type=click.Path(path_type=Path),
+    help="Write the statistics to this .npz file, or to a folder as two .npy files.",
+)
+@click.option(
+    "--import",
+    "source",
+    type=click.Path(exists=True, path_type=Path),
+    help="Read the statistics from such a file or folder instead of computing them.",
+)
+@click.option("--count", type=POSITIVE, help="With --import: the number of photos, if the file does not say it.")
 @data_root_option
 @weights_root_option
-@click.option("--allow-unknown-weights", is_flag=True, help="Accept a feature network with another hash.")
+@click.option("--allow-unknown-weights", is_flag=True, help="Accept a feature network with an unknown hash.")
 @device_option
 @num_workers_option
 @out_option("results")
@@ -190,8 +207,8 @@ def reference(
     clean-fid read and write them; a folder holds INADE's m.npy and s.npy. What is imported serves FID where
     `bench run` is told --set fid.real_split=imported.
 
-    Printed are the mean of the mean vector, its length and first two numbers. INADE's statistics of the training
-    splits (mode pytorch_fid) have these; photos that were resized as theirs come close:
+    Printed are the mean of the mean vector, its length and its first two numbers. For INADE's statistics of the
+    training splits (mode pytorch_fid) they are those below; photos that were resized as theirs come close:
 
     \b
     ade20k         0.292905781  14.22635257  0.64063391 0.39515715

@@ -1,4 +1,4 @@
-"""`bench doctor`: is everything there?"""
+"""`bench doctor`: a check that everything is there for a run."""
 
 from __future__ import annotations
 
@@ -16,10 +16,19 @@ from bench.results.records import Preset
 
 
 @click.command()
-@click.option("--methods", "method_names", callback=names, help="Comma list: are their weights there?")
-@click.option("--dataset", "dataset_names", callback=names, help="Comma list: are their files there?")
-@click.option("--protocol", help="Also check what this protocol needs [default: mini on paperdolls, else inade2021].")
-@click.option("--preset", type=click.Choice(["tiny", "paper"]), help="Network sizes [default: tiny on paperdolls].")
+@click.option("--methods", "method_names", callback=names, help="Methods whose weights to look for, a comma list.")
+@click.option("--dataset", "dataset_names", callback=names, help="Data sets whose files to look for, a comma list.")
+@click.option(
+    "--protocol",
+    show_default="mini on paperdolls, else inade2021",
+    help="Protocol whose networks and photos to look for.",
+)
+@click.option(
+    "--preset",
+    type=click.Choice(["tiny", "paper"]),
+    show_default="tiny on paperdolls, else paper",
+    help="Network sizes.",
+)
 @data_root_option
 @weights_root_option
 @device_option
@@ -35,7 +44,7 @@ def command(
     device: str,
     as_json: bool,
 ) -> None:
-    """Check the machine, and that all is there for a run; what is missing is said with the way out.
+    """Check that everything is there for a run, and say how to get what is missing.
 
     Without --dataset only the machine is checked: versions, device, threads, disk, memory. With it also the data, the
     feature networks of its default metrics (by hash), and the weights of --methods. Exit code 0 if all that was asked
@@ -44,7 +53,7 @@ def command(
     Example: bench doctor --methods spade,inade --dataset deepfashion2
     """
     if (method_names or protocol) and not dataset_names:
-        raise UserError("Weights and protocols belong to data: add --dataset, for example --dataset paperdolls2.")
+        raise UserError("--methods and --protocol need a data set: add --dataset, for example --dataset paperdolls2.")
     places = Places(data_root, weights_root, preset)
     checks = [*check_machine(device, Path()), *check_run(method_names, dataset_names, protocol, places)]
     rows = [asdict(check) for check in checks]

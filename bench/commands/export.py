@@ -15,12 +15,20 @@ from bench.results.store import read_records
 
 @click.command()
 @records_option("results")
-@click.option("-o", "--output", type=click.Path(dir_okay=False, path_type=Path), help="File to write [default: print].")
+@click.option(
+    "-o",
+    "--output",
+    type=click.Path(dir_okay=False, path_type=Path),
+    show_default="standard output",
+    help="CSV file to write.",
+)
 @debug_option
 def command(*, folders: tuple[Path, ...], output: Path | None) -> None:
-    """Write every number on record with all that is known of it, one line each.
+    """Write all records as one CSV file, with one line per number.
 
-    The same as a pandas DataFrame: `import bench; bench.frame("results")`.
+    From Python, `bench.frame("results")` gives the same lines as a pandas DataFrame.
+
+    Example: bench export --records results -o all.csv
     """
     text = as_csv(list(lines_of(read_records(folders or [Path("results")], needed=True))))
     if output is None:

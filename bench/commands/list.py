@@ -1,4 +1,4 @@
-"""`bench list`: everything that has a name."""
+"""`bench list`: names that other commands take, each with one line about it."""
 
 from __future__ import annotations
 
@@ -76,7 +76,10 @@ KINDS: dict[str, Callable[[], Lines]] = {
 @json_option
 @debug_option
 def command(kind: str, as_json: bool) -> None:
-    """List the methods, datasets, metrics, protocols, segmenters, tables or weights that the suite knows."""
+    """List the methods, datasets, metrics, protocols, segmenters, tables or weights that the suite knows.
+
+    Example: bench list methods
+    """
     catalog.check_name("kind of thing", KINDS, kind)
     rows = [{"name": name, "about": line} for name, line in KINDS[kind]().items()]
     click.echo(json.dumps(rows, indent=1) if as_json else aligned(rows, head=False))

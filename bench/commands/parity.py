@@ -22,24 +22,32 @@ if TYPE_CHECKING:
 @click.command()
 @click.argument("folder", metavar="DIR", type=FOLDER)
 @click.option(
-    "--only", metavar="PATTERN", default="*", help="Goldens with such names, e.g. 'models/spade_*' or '*netG*'."
+    "--only",
+    metavar="PATTERN",
+    default="*",
+    help="Replay goldens with such names only, e.g. 'models/spade_*' or '*netG*'.",
 )
-@click.option("--strict", is_flag=True, help="Fail also where a golden is of something the suite does not know.")
+@click.option("--strict", is_flag=True, help="Fail also if a golden is unknown.")
 @json_option
 @debug_option
 @click.pass_context
 def command(context: click.Context, folder: Path, *, only: str, strict: bool, as_json: bool) -> None:
-    """Replay every golden in DIR: a json that describes a network or function, and the npz with its arrays.
+    """Compare this installation with goldens, stored inputs and outputs of the authors' code.
 
-    One line each: ok, OFF (differs), unknown (nothing here to compare with) or error (a bad file), and the value
-    that is worst in its own tolerance. Exit code 1 if any is OFF or in error. Weights come from names: none are needed.
+    A golden is a json that describes a network or function, and an npz of the same name with its arrays. Its outputs
+    are computed again with weights that follow from the names of their keys: no weight files are needed.
+
+    Printed is one line per golden: ok, OFF (differs), unknown (nothing to compare with) or error (a bad file), and
+    the value that is furthest off, measured by its tolerance. Exit code 1 if any is OFF or error.
+
+    Example: bench parity tests/goldens
     """
     found = _goldens(folder, only)
     from bench.parity.verdict import judge  # torch, only now that there is something to do
 
     width = max(map(len, found))
     verdicts: list[Verdict] = []
-    lines = None if sys.stdout.isatty() else sys.stdout  # a live bar would take lines for a pipe to its own stream
+    lines = None if sys.stdout.isatty() else sys.stdout  # else the bar would print them on standard error
     with progress_bar() as progress:
         task = progress.add_task("goldens", total=len(found), status="")
         for name, path in found.items():

@@ -1,4 +1,4 @@
-"""`bench profile`: what an image costs."""
+"""`bench profile`: the costs of drawing one image."""
 
 from __future__ import annotations
 
@@ -53,7 +53,7 @@ a look-up."""
     "method_names",
     required=True,
     callback=names,
-    help="Comma list, or all; see `bench list methods`.",
+    help="Comma list of methods, or all; see `bench list methods`.",
 )
 @click.option(
     "--dataset",
@@ -61,9 +61,14 @@ a look-up."""
     default="paperdolls2",
     show_default=True,
     callback=names,
-    help="Comma list of data sets, or all; they decide sizes and classes, and no file of them is read.",
+    help="Comma list of data sets, or all; sizes and classes are theirs, but none of their files is read.",
 )
-@click.option("--preset", type=click.Choice(["tiny", "paper"]), help="Network sizes [default: tiny on paperdolls].")
+@click.option(
+    "--preset",
+    type=click.Choice(["tiny", "paper"]),
+    show_default="tiny on paperdolls, else paper",
+    help="Network sizes.",
+)
 @click.option("--time", "timed", is_flag=True, help="Also measure time; on a GPU also memory and energy.")
 @click.option(
     "--repeats",
@@ -92,24 +97,25 @@ def command(
     as_json: bool,
     device: str,
 ) -> None:
-    """Count parameters and operations of the generator, and measure the time of one image (batch 1) with --time.
+    """Count parameters and operations of generators and, with --time, measure the time of one image.
 
-    No weights and no data are needed: networks are untrained and see a layout that is the same everywhere. Records go
+    No weights and no data are needed: networks are untrained and draw one fixed layout. Records go
     to OUT/records, and `bench table` shows them; what is on record is not measured again. A method without a network
     for a data set is skipped.
 
-    Parameters: trainable numbers, shared ones once; running statistics and spectral norm's vectors are none. Rule macs:
+    Parameters: trainable numbers, shared ones once; without running statistics and spectral norm's vectors. Rule macs:
     every multiply-add that runs, functions too, by torch's counter. Rule flops: twice macs. Rule macs_paper: what the
     INADE paper prints as FLOPs (thop 0.0.31: layers only, biases count, leaky ReLU counts one per number, transposed
     convolutions by their output); set it beside printed numbers only and rank by macs. Norms, other activations and
     resizing count nothing.
 
-    Time: from label map to image, style and copies to the device not in it, spectral norm folded into the weights,
-    float32 without TF32. After a warm-up (10 calls on a GPU, 2 elsewhere) every call is timed, on a GPU by its events;
-    the median, the 10th and 90th percentile and the number of calls are kept. A time on a CPU that the process had for
-    less than 95 % of it is marked (*): others used the machine. Memory: the peak of one call by torch's counters, with
-    the network, and without; what torch reserved; blank on a CPU, which has no such counter. Energy: a GPU's own
-    counter over 5 seconds, where the package nvidia-ml-py is installed; else blank.
+    Time: from label map to image, one image per call, without drawing the style and copying to the device; spectral
+    norm is folded into the weights; float32 without TF32. After a warm-up (10 calls on a GPU, 2 elsewhere) every call
+    is timed, on a GPU by its events; the median, the 10th and 90th percentile and the number of calls are kept. A time
+    on a CPU is marked (*) if the process had the CPU for less than 95 % of it, as others used the machine. Memory: the
+    peak of one call by torch's counters, with the network, and without; what torch reserved; blank on a CPU, which has
+    no such counter. Energy: a GPU's own counter over 5 seconds, where the package nvidia-ml-py is installed; else
+    blank.
 
     Example: bench profile --methods spade,inade --dataset deepfashion,ade20k
     """

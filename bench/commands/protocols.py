@@ -16,7 +16,9 @@ from metrics.protocol import PROTOCOLS, explain
 
 @click.command()
 @click.option("--explain", "name", metavar="NAME", help="Print every choice of a protocol with its source.")
-@click.option("--set", "settings", multiple=True, metavar="FIELD=VALUE", help="Change a choice; may be repeated.")
+@click.option(
+    "--set", "settings", multiple=True, metavar="FIELD=VALUE", help="With --explain: change a choice; may be repeated."
+)
 @json_option
 @debug_option
 def command(name: str | None, settings: tuple[str, ...], as_json: bool) -> None:
@@ -24,6 +26,8 @@ def command(name: str | None, settings: tuple[str, ...], as_json: bool) -> None:
 
     With --set the explained protocol is a derived one, and its name shows each change,
     e.g. inade2021+fid.real_split=val.
+
+    Example: bench protocols --explain inade2021
     """
     if name is None:
         if settings:

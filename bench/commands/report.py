@@ -1,4 +1,4 @@
-"""`bench report`: one HTML file that shows what records say."""
+"""`bench report`: records shown as one HTML file."""
 
 from __future__ import annotations
 
@@ -26,8 +26,8 @@ from bench.results.store import ON_RECORD, read_records
 @click.command()
 @click.option("-o", "--output", type=click.Path(dir_okay=False, path_type=Path), help="HTML file to write.")
 @records_option("results/records, and results/costs of the suite")
-@click.option("--title", default="Semantic image synthesis: report", show_default=True, help="Head of the page.")
-@click.option("--samples", type=POSITIVE, help="Draw so many images per row, of the methods whose weights are at hand.")
+@click.option("--title", default="Semantic image synthesis: report", show_default=True, help="Title of the page.")
+@click.option("--samples", type=POSITIVE, help="Draw this many images per row, of the methods whose weights are there.")
 @click.option("--pictures", "folder", type=FOLDER, help="Also show the PNG and WebP files of this folder.")
 @click.option("--plots", type=FOLDER, help="Also write every chart as PNG and PDF into this folder.")
 @weights_root_option
@@ -48,13 +48,13 @@ def command(
     seed: int,
     device: str,
 ) -> None:
-    """Write one HTML file that shows what records say; it works offline and can be sent around.
+    """Write one HTML file that shows all records; it works offline and can be sent around.
 
-    Tables that sort, quality against diversity, bars with intervals, images, the choices of the protocols, and where
-    every number comes from. Nothing is measured. With --samples images are drawn, as the metrics saw them with the same
-    seed, with weights of the hash that the records name.
+    It holds tables that sort, quality against diversity, bars with intervals, images, the choices of the protocols, and
+    where every number comes from. Nothing is measured. --samples draws images, as the metrics saw them with the same
+    seed and the weights whose hash the records name.
 
-    Try it: bench report --samples 6 -o report.html
+    Example: bench report --samples 6 -o report.html
     """
     if output is None and plots is None:
         raise UserError("Name the file to write, -o report.html, or a folder for the charts alone: --plots DIR.")

@@ -1,4 +1,4 @@
-"""Measure methods on data sets and print the table."""
+"""`bench run`: methods measured on data sets, and the table of it."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ from bench.results.tables.writers import text, write_table
 
 
 def table_name(datasets: Sequence[str], protocol: str) -> str:
-    """Name a table's files after data and protocol; many settings are hashed, as file names have 255 bytes at most."""
+    """Name a table's files after data and protocol; a name that is too long for a file ends in a hash."""
     name = "-".join([*datasets, protocol])
     if len(name) <= 150:
         return name
@@ -29,7 +29,7 @@ def table_name(datasets: Sequence[str], protocol: str) -> str:
 
 
 def failure_lines(records: Sequence[Record]) -> list[str]:
-    """Say what failed, one line for all metrics of a cell that failed for one reason."""
+    """Write one line per cell and reason of failure, with all metrics that failed for it."""
     failed: dict[tuple[str, str], list[str]] = {}
     for record in records:
         if record.status == "failed":
@@ -38,7 +38,7 @@ def failure_lines(records: Sequence[Record]) -> list[str]:
 
 
 def write_tables(folder: Path, stem: str, records: Sequence[Record], plans: Sequence[CellPlan]) -> str:
-    """Write the table as text, CSV and LaTeX; returns the text, and where it lies."""
+    """Write the table as text, CSV and LaTeX; return the text and the places of the files."""
     columns = dict.fromkeys(column for plan in plans for spec in plan.metrics for column in spec.columns)
     table = RunTable(records, columns, dict.fromkeys(plan.method.name for plan in plans))
     grid = table.grid(stem)
@@ -47,30 +47,47 @@ def write_tables(folder: Path, stem: str, records: Sequence[Record], plans: Sequ
 
 
 @click.command()
-@click.option("--methods", required=True, callback=names, help="Comma list; see `bench list methods`.")
-@click.option("--dataset", "datasets", required=True, callback=names, help="Comma list; see `bench list datasets`.")
-@click.option("--protocol", help="Named protocol; see `bench protocols` [default: mini on paperdolls, else inade2021].")
-@click.option("--set", "settings", multiple=True, help="Change one choice of the protocol, e.g. fid.real_split=val.")
-@click.option("--metrics", callback=names, help="Comma list [default: all that the data set allows].")
-@click.option("--preset", type=click.Choice(["tiny", "paper"]), help="Network sizes [default: tiny on paperdolls].")
-@click.option("--repeats", type=POSITIVE, help="Runs with other noise [default: the protocol's].")
+@click.option("--methods", required=True, callback=names, help="Comma list of methods; see `bench list methods`.")
 @click.option(
-    "--weights", callback=assignments, multiple=True, help="METHOD=FILE: weights of `bench train`, repeatable."
+    "--dataset", "datasets", required=True, callback=names, help="Comma list of data sets; see `bench list datasets`."
+)
+@click.option(
+    "--protocol", show_default="mini on paperdolls, else inade2021", help="Named protocol; see `bench protocols`."
+)
+@click.option(
+    "--set",
+    "settings",
+    multiple=True,
+    help="Change a choice of the protocol, e.g. fid.real_split=val; may be repeated.",
+)
+@click.option("--metrics", callback=names, show_default="all that the data set allows", help="Comma list of metrics.")
+@click.option(
+    "--preset",
+    type=click.Choice(["tiny", "paper"]),
+    show_default="tiny on paperdolls, else paper",
+    help="Network sizes.",
+)
+@click.option("--repeats", type=POSITIVE, show_default="the protocol's", help="Number of runs, each with other noise.")
+@click.option(
+    "--weights", callback=assignments, multiple=True, help="METHOD=FILE, weights of `bench train`; may be repeated."
 )
 @weights_root_option
-@click.option("--untrained", is_flag=True, help="Random weights, to try things out; every table will say so.")
-@click.option("--allow-unknown-weights", is_flag=True, help="Accept networks with an unknown hash; tables say so.")
+@click.option("--untrained", is_flag=True, help="Use random weights, to try things out; every table will say so.")
+@click.option(
+    "--allow-unknown-weights", is_flag=True, help="Accept feature networks with an unknown hash; tables will say so."
+)
 @click.option("--fresh", is_flag=True, help="Measure again what is already on record.")
-@click.option("--dry-run", is_flag=True, help="Check that everything is there, say what would run, and stop.")
+@click.option("--dry-run", is_flag=True, help="Check that everything is there, print what would run, and stop.")
 @click.option("--save-images", type=FOLDER, help="Also write every image as PNG into this folder.")
 @common_options("results")
 def command(*, fresh: bool, dry_run: bool, as_json: bool, **options: Any) -> None:  # noqa: ANN401 - those of two dataclasses
     """Measure methods on data sets and print the table.
 
-    Records go to OUT/records, one JSON file per number; what is on record is not measured again, so a run that was
-    stopped goes on where it was. Tables go to OUT/tables as text, CSV and LaTeX.
+    Records go to OUT/records, one JSON file per method, data set and metric; what is on record is not measured again,
+    and a run that was stopped goes on where it was. Tables go to OUT/tables as text, CSV and LaTeX. `bench pack OUT`
+    puts the records into one file.
 
-    Try it: bench run --methods truth,spade,inade --dataset paperdolls2
+    Example: bench run --methods truth,spade,inade --dataset paperdolls2
     """
     session = picked(Session, options)
     cells = session.plan(picked(Request, options))

@@ -54,22 +54,43 @@ GAP = 2  # pixels between images, before they are enlarged
 @click.option(
     "--methods", "--method", "method_names", required=True, callback=names, help="Method, or comma list of methods."
 )
-@click.option("--dataset", "dataset_name", default="paperdolls2", show_default=True, help="Data set; its val split.")
-@click.option("--vary", show_default="image", metavar="WHAT", help="New styles of image, class:NAME or instance:ID.")
-@click.option("--edit", metavar="WHAT", help="CLASS or instance:ID: this region re-styled, everything else kept.")
-@click.option("--morph", metavar="A,B", help="From the style of photo A to that of photo B; needs an encoder.")
-@click.option("--mix", metavar="CLASS=ITEM,...", help="The style of each class from another photo; needs an encoder.")
 @click.option(
-    "-o", "--output", type=click.Path(dir_okay=False, path_type=Path), required=True, help=".png, or .gif that moves."
+    "--dataset", "dataset_name", default="paperdolls2", show_default=True, help="Data set whose val split is drawn."
 )
-@click.option("--index", type=click.IntRange(min=0), help="One layout, from 0 on, with captions [default: 0].")
-@click.option("--items", type=POSITIVE, help="Without --index: layouts, from the first on [default: 4].")
+@click.option(
+    "--vary", show_default="image", metavar="WHAT", help="Part with new styles: image, class:NAME or instance:ID."
+)
+@click.option("--edit", metavar="WHAT", help="Re-style this region, CLASS or instance:ID, and keep everything else.")
+@click.option(
+    "--morph", metavar="A,B", help="Draw steps from the style of photo A to that of photo B; needs an encoder."
+)
+@click.option("--mix", metavar="CLASS=ITEM,...", help="Take the style of each CLASS from photo ITEM; needs an encoder.")
+@click.option(
+    "-o",
+    "--output",
+    type=click.Path(dir_okay=False, path_type=Path),
+    required=True,
+    help="File to write: .png, or .gif for an animation.",
+)
+@click.option(
+    "--index", type=click.IntRange(min=0), show_default="0", help="Draw this layout, counted from 0, with captions."
+)
+@click.option(
+    "--items", type=POSITIVE, show_default="4", help="Without --index: draw this many layouts, from the first on."
+)
 @click.option("--styles", "--samples", type=POSITIVE, default=6, show_default=True, help="Images per layout.")
 @click.option("--steps", type=click.IntRange(min=2), default=8, show_default=True, help="Images of --morph.")
-@click.option("--scale", type=POSITIVE, default=2, show_default=True, help="Enlarge every pixel so many times.")
-@click.option("--preset", type=click.Choice(["tiny", "paper"]), help="Network sizes [default: tiny on paperdolls].")
-@click.option("--weights", callback=assignments, multiple=True, help="METHOD=FILE: weights of `bench train`.")
-@click.option("--untrained", is_flag=True, help="Random weights, to see what a network does before it has learnt.")
+@click.option("--scale", type=POSITIVE, default=2, show_default=True, help="Enlarge every pixel this many times.")
+@click.option(
+    "--preset",
+    type=click.Choice(["tiny", "paper"]),
+    show_default="tiny on paperdolls, else paper",
+    help="Network sizes.",
+)
+@click.option(
+    "--weights", callback=assignments, multiple=True, help="METHOD=FILE, weights of `bench train`; may be repeated."
+)
+@click.option("--untrained", is_flag=True, help="Use random weights, to see what a network draws before training.")
 @weights_root_option
 @data_root_option
 @seed_option
@@ -98,21 +119,21 @@ def command(
 ) -> None:
     """Draw pictures of what methods can vary, edit, morph and mix.
 
-    With --index, or for --edit, --morph and --mix: one layout, one row per method, named. The columns are new styles
-    of the whole image (or of what --vary names); or the region of --edit in new styles; or the steps of --morph; or
-    the layout in the style of its own photo, and with one loan of --mix more each time. The images are those that
-    the metrics of `bench run` see with the same seed. A method changes a region as finely as it can: one that styles
-    whole images changes everything, one without styles nothing; the picture and a line say so. A .gif shows the
-    columns one after the other.
+    With --index, --edit, --morph or --mix one layout is drawn, with one named row per method. The columns are new
+    styles of the whole image (or of the part that --vary names); or the region of --edit in new styles; or the steps
+    of --morph; or the layout in the style of its own photo, then with one more style of --mix in each column. The
+    images are those that the metrics of `bench run` see with the same seed. A method changes a region as finely as it
+    can: one that styles whole images changes everything, one without styles nothing; the picture and a line say so. A
+    .gif shows the columns one after the other.
 
-    Otherwise: the first --items layouts, a block of rows per method, without captions.
+    Otherwise the first --items layouts are drawn, a block of rows per method, without captions.
 
-    Try it: bench sample --methods truth,vspade,inade --edit top --index 3 -o edit.png
+    Example: bench sample --methods truth,vspade,inade --edit top --index 3 -o edit.png
     """
     check_ending(output)
     alone = index is not None or (edit, morph, mix) != (None, None, None)
     if alone and items is not None:
-        raise UserError("--items counts layouts from the first on; --index, --edit, --morph and --mix draw one.")
+        raise UserError("--items draws several layouts; --index, --edit, --morph and --mix draw one.")
     data = find_dataset(dataset_name, data_root)
     specs = [resolve("method", methods(), name) for name in method_names]
     preset = preset or default_preset(data.name)
@@ -146,16 +167,16 @@ def command(
 
 
 def check_ending(path: Path) -> None:
-    """Refuse a file of another kind before anything is drawn."""
+    """Refuse a file of another format before anything is drawn."""
     if path.suffix.lower() not in ENDINGS:
         raise UserError(f"{path}: name a file that ends in .png (a grid) or .gif (an animation).")
 
 
 def choose_kind(asked: Mapping[str, str | None], dataset: Dataset, styles: int, steps: int) -> Kind:
-    """Read the one option that says what the picture shows; without any, samples of whole images."""
+    """Choose the kind of picture by the one option that is given; without any, samples of whole images."""
     given = [(option, text) for option, text in asked.items() if text is not None]
     if len(given) > 1:
-        raise UserError(f"{' and '.join(option for option, _ in given)} are pictures of their own: give one of them.")
+        raise UserError(f"{' and '.join(option for option, _ in given)} are different pictures: give one of them.")
     match given:
         case [("--edit", text)]:
             return Edited(parse_region(text, dataset.spec), styles)
@@ -169,7 +190,7 @@ def choose_kind(asked: Mapping[str, str | None], dataset: Dataset, styles: int, 
 
 @dataclass(frozen=True)
 class Row:
-    """One method, one layout: what its images are drawn from, and the images."""
+    """A row of the picture: one method on one layout, with what its images are drawn from, and the images."""
 
     title: str
     name: str  # what stands beside it

@@ -1,4 +1,4 @@
-"""`bench table`: the papers' tables from the records."""
+"""`bench table`: the papers' tables, made of the records."""
 
 from __future__ import annotations
 
@@ -34,7 +34,8 @@ FORMS = ("csv", "latex", "markdown", "html")
     "--format",
     "form",
     type=click.Choice(["text", *FORMS]),
-    help="Default: by the suffix of -o, else text; with --all, CSV, LaTeX, Markdown and HTML.",
+    show_default="by the suffix of -o, else text; with --all, csv, latex, markdown and html",
+    help="Format of the table.",
 )
 @click.option("-o", "--output", type=click.Path(path_type=Path), help="File to write, or folder with --all.")
 @records_option("results/records, and results/costs of the suite")
@@ -55,7 +56,9 @@ def command(
     """Print one of the papers' tables; `bench list tables` names them.
 
     Measured numbers come from full runs of the papers' networks with trained weights, costs from `bench profile`.
-    Where there is none, the place is blank and a footnote says why. A published number is always shown as one.
+    Where there is none, the cell is blank and a footnote says why. A published number is always marked as one.
+
+    Example: bench table inade-1 --values both
     """
     if everything == (name is not None):
         raise UserError("Name one table, or give --all and a folder: bench table inade-1, or bench table --all -o DIR.")

@@ -35,8 +35,8 @@ to be put into <method>/<data set>/.
 def command() -> None:
     """List, fetch or verify weight files.
 
-    A file is told by its SHA-256. Where its publisher says none, it is trusted on first use: the hash that it has
-    then is written beside it (FILE.sha256), and later uses must match it. Nothing but `fetch` uses the network.
+    A file is identified by its SHA-256. If its publisher gives none, it is trusted on first use: its hash is then
+    written beside it (FILE.sha256), and later uses must match it. Only `fetch` uses the network.
     """
 
 
@@ -44,16 +44,18 @@ def command() -> None:
 
 
 @command.command("list")
-@click.option("--kind", type=click.Choice(list(KINDS)), help="Only files of this kind.")
-@click.option("--for", "method", metavar="METHOD", help="Only what belongs to one method.")
+@click.option("--kind", type=click.Choice(list(KINDS)), help="List files of this kind only.")
+@click.option("--for", "method", metavar="METHOD", help="List files of one method only.")
 @weights_root_option
 @json_option
 @debug_option
 def list_files(kind: str | None, method: str | None, weights_root: Path, as_json: bool) -> None:
-    """List every file: is it there, how big, its hash, what for, its place, licence, origin, and the way to get it.
+    """List every weight file: state, size, hash, use, place, licence, origin, and the way to get it.
 
-    Sizes are those that are known; a hash is given by its first eight digits; "first use" is a hash that no
-    publisher gave. Below them: what the papers' tables need and nobody released.
+    A hash is given by its first eight digits; "first use" marks one that no publisher gave. At the end are the weights
+    that the papers' tables need and nobody released.
+
+    Example: bench weights list --for inade
     """
     if method is not None:
         check_name("method", _methods(), method)
@@ -82,13 +84,13 @@ def list_files(kind: str | None, method: str | None, weights_root: Path, as_json
 
 
 def _methods() -> dict[str, None]:
-    """Name the methods of the suite and those that only have files."""
+    """Name the methods of the suite, and those of which only weight files are known."""
     released = (name.split("/")[0] for name, weights in WEIGHT_FILES.items() if weights.kind == "methods")
     return dict.fromkeys([*METHODS, *released])
 
 
 def cells_without_release() -> list[tuple[str, str]]:
-    """Find the cells of the papers' tables for which nobody released images, or a network that the suite reads."""
+    """Find method and data set of the papers' tables for which nobody released images or readable weights."""
     cells = {
         (row.method, training_name(dataset)): None
         for table in map(published.published_table, published.table_files())
@@ -130,7 +132,7 @@ def _everything(weights: WeightFile, root: Path) -> dict[str, object]:
 
 
 def _paragraphs(files: Sequence[WeightFile], root: Path) -> Iterator[str]:
-    """One per publisher and way to get the files, below the heading of their kind."""
+    """Write a paragraph per publisher and way to get the files, below the heading of their kind."""
     lines = iter(aligned([_line(weights, root) for weights in files], head=False).splitlines())
     for kind, of_kind in groupby(files, key=lambda weights: weights.kind):
         yield f"\n{KINDS[kind]}"
@@ -171,7 +173,7 @@ def _line(weights: WeightFile, root: Path) -> dict[str, str]:
 
 @command.command("fetch")
 @click.argument("names", metavar="NAME...", nargs=-1)
-@click.option("--all", "everything", is_flag=True, help="Every file that has a direct link.")
+@click.option("--all", "everything", is_flag=True, help="Fetch every file that has a direct link.")
 @weights_root_option
 @debug_option
 def fetch_files(names: Sequence[str], everything: bool, weights_root: Path) -> None:
@@ -182,13 +184,13 @@ def fetch_files(names: Sequence[str], everything: bool, weights_root: Path) -> N
     hash is printed and kept beside the file: it is trusted on this first use, and from then on it must stay the same.
     The same is done with a file that you put in its place by hand.
 
-    Where a program cannot fetch, the command says where to click and where to put the file (exit code 2). Without a
+    If a program cannot fetch a file, the command says where to click and where to put it (exit code 2). Without a
     network: bring the file by other means, and run the command again.
     """
     wanted = [name for given in names for name in _named(given)]
     wanted += [weights.name for weights in WEIGHT_FILES.values() if everything and weights.url]
     if not wanted:
-        raise click.UsageError("Name a file, or give --all.")
+        raise click.UsageError("Name a file of `bench weights list`, or give --all.")
     by_hand = [
         name for name in wanted if WEIGHT_FILES[name].click and WEIGHT_FILES[name].state(weights_root) == "missing"
     ]
@@ -253,10 +255,12 @@ def _where_to_click(names: Sequence[str], root: Path) -> Iterator[str]:
 @json_option
 @debug_option
 def verify_files(weights_root: Path, as_json: bool) -> None:
-    """Hash every file on disk again; exit code 1 if one is wrong.
+    """Hash every weight file on disk again; exit code 1 if one is wrong.
 
-    It must be what its publisher says, or the record of its training, or its first use. A file of which nobody has
-    said anything is listed as unknown, with its hash. Known files that are not there are named at the end.
+    A file must have the hash that its publisher gives, that was noted when it was trained, or that it had at its first
+    use. A file without any of these is listed as unknown. Known files that are missing are named at the end.
+
+    Example: bench weights verify
     """
     found = _on_disk(weights_root)
     rows = []

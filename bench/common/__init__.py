@@ -1,1 +1,1 @@
-"""What every room uses: names, errors, files, keys, workers, progress, options; each file is one idea."""
+"""What all of `bench` uses: names, errors, files, keys, workers, progress, options; each file is one idea."""

@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from bench.common.files import whole_file
 
 Arrays = Mapping[str, NDArray[Any]]
-_UNIX = 3  # who made a zip, by the format's own numbers; else every system would write another one
+_UNIX = 3  # the system that a zip says it was made on; left alone, every system would write its own
 
 
 def read_arrays(path: Path) -> dict[str, NDArray[Any]]:
@@ -27,11 +27,11 @@ def read_arrays(path: Path) -> dict[str, NDArray[Any]]:
 
 
 def write_arrays(path: Path, arrays: Arrays) -> None:
-    """Write an npz file whole, in the order that is given."""
-    # Not np.savez: it gives names such as "file" a meaning of its own, and packs as the machine's zlib does.
+    """Write an npz file, whole or not at all, with the arrays in the order given."""
+    # Not np.savez: it cannot store an array named "file", and its bytes depend on the machine.
     with whole_file(path) as file, zipfile.ZipFile(file, "w") as archive:
         for name, array in arrays.items():
-            about = zipfile.ZipInfo(f"{name}.npy")  # dated 1980
+            about = zipfile.ZipInfo(f"{name}.npy")  # always dated 1980, so that equal arrays give equal bytes
             about.create_system = _UNIX
             with archive.open(about, "w", force_zip64=True) as member:
                 np.lib.format.write_array(member, np.asarray(array, order="C"), allow_pickle=False)

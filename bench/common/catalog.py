@@ -1,4 +1,4 @@
-"""From a name a user typed to the object it means; nothing is imported before it is asked for."""
+"""Names that users type, and the objects they mean: looked up in tables, imported only when asked for."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from models import METHODS
 
 Table = Mapping[str, tuple[str, ...]]  # name -> ("module:attribute", ..., one line for `bench list`)
 
-REFERENCES: Mapping[str, tuple[str, str, str]] = {  # what methods are held to; as in models.METHODS
+REFERENCES: Mapping[str, tuple[str, str, str]] = {  # what methods are compared with; same form as models.METHODS
     "truth": ("bench.synthesis.truth:TRUTH", "Truth", "new appearances drawn as the built-in data draws them"),
     "real": (
         "bench.synthesis.real:REAL",
@@ -40,18 +40,18 @@ def resolve(kind: str, table: Table, name: str) -> Any:  # noqa: ANN401 - the ty
 
 
 def methods() -> dict[str, tuple[str, str, str]]:
-    """List what can draw images, with titles: the methods of the papers, then the references."""
+    """List everything that can draw images: the methods of the papers, then the references."""
     return {**METHODS, **REFERENCES}
 
 
 def title_of(method: str) -> str:
-    """Name a method as tables print it; one that this installation does not know keeps its id."""
+    """Give the title of a method, as tables print it; an unknown method keeps its name."""
     known = methods()
     return known[method][1] if method in known else method
 
 
 def choose_protocol(name: str, settings: Sequence[str]) -> Protocol:
-    """Find a named protocol, or a derived one by the name tables print, and change it by `field=value` settings."""
+    """Find a protocol by name (or by a derived name, such as inade2021+fid.real_split=val) and change its choices."""
     base, *changes = name.split("+")
     check_name("protocol", PROTOCOLS, base)
     try:

@@ -1,15 +1,26 @@
-"""Errors that users can put right, and every error as one line with an exit code."""
+"""Errors that users can put right, and how every error becomes one line and an exit code."""
 
 from __future__ import annotations
 
 import errno
+
+OK, FAILED, USAGE, INTERRUPTED = 0, 1, 2, 130  # exit codes of every command
+_ADVICE = {
+    errno.ENOSPC: "the disk is full; free some space or name a folder on another disk",
+    errno.EDQUOT: "your disk quota is used up; free some space or name a folder on another disk",
+    errno.EROFS: "the file system is read-only; name a folder that can be written",
+    errno.EACCES: "permission denied; change its permissions or name another one",
+    errno.EPERM: "permission denied; change its permissions or name another one",
+}
 
 
 class UserError(Exception):
     """Something the user can put right; its text is all they see (exit code 2)."""
 
 
-OK, FAILED, USAGE, INTERRUPTED = 0, 1, 2, 130
+def file_advice(error: OSError) -> str | None:
+    """Say what is wrong and the way out, if the error lies with the disk or its permissions; else None."""
+    return _ADVICE.get(error.errno or 0)
 
 
 def explained(error: BaseException) -> tuple[str, int]:
@@ -34,17 +45,3 @@ def explained(error: BaseException) -> tuple[str, int]:
 
 def _one_line(text: str) -> str:
     return " ".join(text.split())
-
-
-_ADVICE = {
-    errno.ENOSPC: "the disk is full; free some space or name a folder on another disk",
-    errno.EDQUOT: "your disk quota is used up; free some space or name a folder on another disk",
-    errno.EROFS: "the file system is read-only; name a folder that can be written",
-    errno.EACCES: "permission denied; change its permissions or name another one",
-    errno.EPERM: "permission denied; change its permissions or name another one",
-}
-
-
-def file_advice(error: OSError) -> str | None:
-    """Say what is wrong and the way out, for errors that lie with the disk or its permissions."""
-    return _ADVICE.get(error.errno or 0)

@@ -1,4 +1,4 @@
-"""Files that are written whole or not at all, told apart by hash, and file errors in words."""
+"""Files that are written whole or not at all, their hashes, and errors of writing in plain words."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from bench.common.errors import UserError, file_advice
 
 @contextlib.contextmanager
 def _taking_the_place_of(path: Path) -> Iterator[Path]:
-    """Name a hidden neighbour of `path` to be made; it takes the place of `path` once the block ended well."""
+    """Give a hidden file beside `path` to write; it is renamed to `path` when the block ends without an error."""
     part = path.with_name(f".{path.name}.{uuid.uuid4().hex[:8]}.part")
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
@@ -40,7 +40,7 @@ def _on_disk(part: Path) -> Iterator[BinaryIO]:
 
 @contextlib.contextmanager
 def whole_file(path: Path) -> Iterator[BinaryIO]:
-    """Open `path` to be written; it changes once the block ended well, and only then."""
+    """Open `path` for writing; its old content stays until the block ends without an error."""
     with _taking_the_place_of(path) as part, _on_disk(part) as file:
         yield file
 
@@ -62,7 +62,7 @@ def write_text(path: Path, text: str) -> None:
 
 
 def sha256_of(path: Path, report: Callable[[int], object] = lambda count: None) -> str:
-    """Hash a file; `report` hears how many bytes every block has."""
+    """Hash a file; `report` is called with the number of bytes of each block that was read."""
     sha = hashlib.sha256()
     with path.open("rb") as file:
         while block := file.read(1 << 20):
@@ -72,7 +72,7 @@ def sha256_of(path: Path, report: Callable[[int], object] = lambda count: None) 
 
 
 def check_writable(folder: Path) -> None:
-    """Find out that results cannot be written before hours are spent on them."""
+    """Refuse a folder that cannot be written to, before hours are spent on results for it."""
     trial = folder / ".trial"
     write_text(trial, "")
     trial.unlink()

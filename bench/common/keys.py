@@ -1,4 +1,4 @@
-"""What is to be measured, and the key that names a result by all that can change it."""
+"""Hashes that name things: the key of a result by all that can change it, the seed of a random stream."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from collections.abc import Mapping
 
 
 def content_key(parts: Mapping[str, object]) -> str:
-    """Hash everything that can change a number to 20 hex digits, whatever the order it is listed in."""
+    """Hash everything that can change a number to 20 hex digits; the order of listing does not matter."""
     try:
         text = json.dumps(parts, sort_keys=True, separators=(",", ":"), allow_nan=False)
     except (TypeError, ValueError) as error:

@@ -1,4 +1,4 @@
-"""Tables in plain forms: aligned text, CSV, Markdown, and what rich draws, without a terminal."""
+"""Tables as text: aligned columns, CSV, Markdown, and tables of rich drawn without a terminal."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ Rows = Sequence[Mapping[str, object]]  # all with the same keys
 
 
 def aligned(rows: Rows, *, head: bool = True) -> str:
-    """Write columns that line up, numbers and words alike; the last column may be as long as it likes."""
+    """Write rows as aligned columns, all to the left; the last column is never wrapped."""
     words = [[_word(value) for value in row.values()] for row in rows]
     lines = [list(rows[0]), *words] if rows and head else words
     widths = [max(map(len, column)) for column in zip(*lines, strict=True)]
@@ -21,7 +21,7 @@ def aligned(rows: Rows, *, head: bool = True) -> str:
 
 
 def as_csv(rows: Rows) -> str:
-    """Write with a head line; what is not known is empty."""
+    """Write rows as CSV with a head line; None becomes an empty field."""
     text = io.StringIO()
     writer = csv.DictWriter(text, list(rows[0]) if rows else [], lineterminator="\n")
     writer.writeheader()
@@ -30,13 +30,13 @@ def as_csv(rows: Rows) -> str:
 
 
 def as_markdown(rows: Rows) -> str:
-    """Write one row or more as a pipe table, which GitHub shows as a table."""
+    """Write rows as a Markdown table; there must be at least one."""
     head, *lines = [[*rows[0]], *([_word(value) for value in row.values()] for row in rows)]
     return "\n".join([_piped(head), f"|{'---|' * len(head)}", *map(_piped, lines)])
 
 
 def drawn(table: Table, *, color: bool = False) -> str:
-    """Write what rich draws, as wide as it is: without empty lines, and without color unless asked for."""
+    """Write a table of rich at its full width, without empty lines and, unless `color`, without colours."""
     console = Console(
         file=io.StringIO(),
         width=10_000,  # never wrapped

@@ -27,10 +27,13 @@ def available_cpus() -> int:
 
 json_option = click.option("--json", "as_json", is_flag=True, help="Print JSON on standard output instead of a table.")
 seed_option = click.option(
-    "--seed", type=click.IntRange(min=0), default=0, show_default=True, help="Start of every random stream."
+    "--seed", type=click.IntRange(min=0), default=0, show_default=True, help="Seed of all random numbers."
 )
 device_option = click.option(
-    "--device", default="auto", show_default=True, help="cpu, cuda, cuda:1, mps; auto is the first GPU, else the CPU."
+    "--device",
+    default="auto",
+    show_default=True,
+    help="Device to compute on: cpu, cuda, cuda:1, mps; auto is the first GPU, else the CPU.",
 )
 batch_size_option = click.option(
     "--batch-size",
@@ -44,15 +47,15 @@ num_workers_option = click.option(
     type=click.IntRange(min=0),
     default=lambda: min(4, available_cpus()),
     show_default="CPUs, at most 4",
-    help="Processes that read data ahead; 0 reads in the main one.",
+    help="Processes that read data in advance; 0 reads in the main process.",
 )
 processes_option = click.option(
     "--num-workers",
     "processes",
     type=click.IntRange(min=0),
     default=min(8, os.cpu_count() or 1),
-    show_default="the cores, 8 at most",
-    help="Processes that make files; 0 works in the main one. The files are the same for any number.",
+    show_default="CPUs, at most 8",
+    help="Processes that make files; 0 works in the main process. The files are the same for any number.",
 )
 limit_option = click.option(
     "--limit", type=POSITIVE, help="Use the first N label maps only; tables then say so, e.g. paperdolls2[:50]."
@@ -64,7 +67,7 @@ data_root_option = click.option(
     envvar="BENCH_DATA",
     show_default=True,
     show_envvar=True,
-    help="Folder that holds the data sets; the built-in data needs none.",
+    help="Folder with the data sets; the built-in data needs no files.",
 )
 weights_root_option = click.option(
     "--weights-root",
@@ -73,32 +76,35 @@ weights_root_option = click.option(
     envvar="BENCH_WEIGHTS",
     show_default=True,
     show_envvar=True,
-    help="Folder that holds weight files; those of the built-in data are shipped.",
+    help="Folder with the weight files; those of the built-in data come with the suite.",
 )
-# Its effect is in bench.commands.cli, which takes it off the command line; here it is for the help pages.
-debug_option = click.option("--debug", is_flag=True, expose_value=False, help="Show the traceback of an error.")
+# For the help pages only: bench.commands.cli takes it off the command line and acts on it.
+debug_option = click.option(
+    "--debug", is_flag=True, expose_value=False, help="Show the traceback if there is an error."
+)
 
 
 def out_option(default: str) -> Decorator[Any]:
-    """Name the folder that results go to; its default differs between commands."""
+    """Make the option that names the folder for results; its default differs between commands."""
     return click.option(
         "--out", type=FOLDER, default=Path(default), show_default=True, help="Folder that results are written to."
     )
 
 
 def records_option(default: str) -> Decorator[Any]:
-    """Name the folders whose records are shown; what a command reads without it is its own affair."""
+    """Make the option that names folders of records; `default` says what the command reads without it."""
     return click.option(
         "--records",
         "folders",
         type=FOLDER,
         multiple=True,
-        help=f"Folder that `bench run` wrote to, or one of records, repeatable [default: {default}].",
+        show_default=default,
+        help="Folder that `bench run` wrote to, or any folder of records; may be repeated.",
     )
 
 
 def common_options(out: str) -> Decorator[Any]:
-    """Add all options of a command that computes."""
+    """Add the options that all computing commands share."""
     options = (
         data_root_option,
         limit_option,
@@ -120,12 +126,12 @@ def common_options(out: str) -> Decorator[Any]:
 
 
 def picked(kind: type[T], options: Mapping[str, Any]) -> T:
-    """A dataclass filled with the options that have the names of its fields."""
+    """Make a dataclass of the options that have the names of its fields."""
     return kind(**{field.name: options[field.name] for field in fields(kind) if field.name in options})  # type: ignore[arg-type]
 
 
 def names(_: click.Context, __: click.Parameter, value: str | None) -> tuple[str, ...]:
-    """Split a comma list; a name given twice counts once."""
+    """Split a comma list into names; one given twice counts once."""
     parts = dict.fromkeys(part.strip() for part in value.split(",") if part.strip()) if value is not None else {}
     if value is not None and not parts:
         raise click.BadParameter("name at least one, or several with commas between them")
@@ -133,7 +139,7 @@ def names(_: click.Context, __: click.Parameter, value: str | None) -> tuple[str
 
 
 def assignments(_: click.Context, __: click.Parameter, values: Sequence[str]) -> dict[str, Path]:
-    """Read METHOD=FILE options."""
+    """Read METHOD=FILE options into a table of files by method."""
     pairs = [value.partition("=") for value in values]
     for name, equals, path in pairs:
         if not (name and equals and path):

@@ -1,4 +1,4 @@
-"""Where the suite's own files lie: in a checkout, and in the same order beside the installed packages."""
+"""Places of the suite's own files, in a checkout or, arranged alike, beside the installed packages."""
 
 from __future__ import annotations
 
@@ -9,6 +9,6 @@ _RESULTS = ROOT / "results"
 PUBLISHED = _RESULTS / "papers" / "tables"  # what the papers' tables print, one TOML file each
 CLAIMS = _RESULTS / "papers" / "claims.toml"  # the papers' sentences
 BASELINE = _RESULTS / "baselines" / "paperdolls.json"  # numbers that `bench check` measures again
-COSTS = _RESULTS / "costs"  # of the papers' networks
-MINIATURE = _RESULTS / "paperdolls"  # every method that can be trained, on the built-in data
+COSTS = _RESULTS / "costs"  # records of what the papers' networks cost
+MINIATURE = _RESULTS / "paperdolls"  # records of `bench miniature`
 SHIPPED_WEIGHTS = ROOT / "bench" / "weights"  # weight files that are part of the suite

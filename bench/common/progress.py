@@ -17,7 +17,7 @@ from rich.progress import (
 
 
 def progress_bar(*, shown: bool = True) -> Progress:
-    """Make a bar with count, elapsed time and ETA; its tasks take a `status` text. Silent where nobody watches."""
+    """Make a bar with count, elapsed time and ETA, for terminals and notebooks; its tasks take a `status` text."""
     console = Console(stderr=True)
     return Progress(
         TextColumn("{task.description}"),
@@ -35,24 +35,24 @@ def progress_bar(*, shown: bool = True) -> Progress:
 
 @dataclass
 class Reporter:
-    """One line per stage of the work, in order; without a bar to show them on it is silent."""
+    """A progress line per stage of the work, in order; silent if it has no bar to show them on."""
 
     progress: Progress | None = None
     _task: TaskID | None = None
 
     def stage(self, title: str, total: int) -> None:
-        """Finish the line of the stage before and begin one."""
+        """Finish the line of the previous stage and begin a new one."""
         self.finish()
         if self.progress is not None:
             self._task = self.progress.add_task(title, total=total, status="")
 
     def advance(self, count: int) -> None:
-        """Count what is done."""
+        """Add `count` to what is done."""
         if self.progress is not None and self._task is not None:
             self.progress.advance(self._task, count)
 
     def finish(self) -> None:
-        """Fill the current line, whose total may have been an estimate."""
+        """Fill the current line to its end, as its total may have been an estimate."""
         if self.progress is not None and self._task is not None:
             task = self.progress.tasks[self._task]
             self.progress.update(self._task, total=task.completed or task.total, completed=task.completed or task.total)

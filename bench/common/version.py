@@ -9,9 +9,9 @@ from bench.common.places import ROOT
 
 
 def version() -> str:
-    """Read it from the checkout this runs from, or else from the installed package."""
+    """Read the version from the checkout that this runs from, else from the installed package."""
     project = ROOT / "pyproject.toml"
-    if project.is_file():  # where packages are installed, another one may have left a file of that name
+    if project.is_file():  # beside installed packages it may be another project's
         found = re.search(r'^name = "sis-bench"\nversion = "(.+)"', project.read_text(encoding="utf-8"), re.MULTILINE)
         if found:
             return found[1]

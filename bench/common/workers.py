@@ -1,7 +1,7 @@
-"""Work that other processes do ahead of need, so that a GPU does not wait for files that one core reads.
+"""Worker processes that do tasks in advance, so that a GPU does not wait for files to be read.
 
-The processes are started afresh and not forked, as neither CUDA nor threads survive a fork. They import the modules
-that the tasks come from and no others; those of the data sets need numpy and Pillow only.
+They are started afresh and not forked, as neither CUDA nor threads survive a fork, and import only the modules that
+their tasks come from; those of the data sets need numpy and Pillow only.
 """
 
 from __future__ import annotations
@@ -22,15 +22,15 @@ from typing import TypeVar
 
 from bench.common.errors import UserError
 
-AHEAD = 32  # results in memory that are not asked for yet
+AHEAD = 32  # results that may wait in memory
 T = TypeVar("T")
 
 
 def done_ahead(tasks: Iterable[Callable[[], T]], workers: int) -> Generator[T, None, None]:
-    """Do tasks in order, the next ones while the caller is busy with the last result; each must be picklable.
+    """Yield the results of picklable tasks in order; workers do the next ones while the caller uses the last.
 
-    Until the first worker is up, which takes some tenths of a second, and without workers the caller's process does
-    them, one at a time.
+    The caller's process does them itself, one at a time, if `workers` is 0 and until the first worker has started,
+    which takes some tenths of a second.
     """
     waiting: deque[Future[T]] = deque()
     team = _team(workers) if workers else None
@@ -47,8 +47,8 @@ def done_ahead(tasks: Iterable[Callable[[], T]], workers: int) -> Generator[T, N
     except BrokenProcessPool as error:
         _team.cache_clear()
         raise UserError(
-            "A process that reads data ended early, perhaps for want of memory; give a smaller --num-workers (0 reads "
-            "in the main process)."
+            "A process that reads data ended early, perhaps because memory ran out; give a smaller --num-workers "
+            "(0 reads in the main process)."
         ) from error
     finally:
         for future in waiting:
@@ -56,7 +56,7 @@ def done_ahead(tasks: Iterable[Callable[[], T]], workers: int) -> Generator[T, N
 
 
 class _Team:
-    """The processes, which live as long as this one."""
+    """The worker processes, which live as long as this one."""
 
     def __init__(self, workers: int) -> None:
         self.pool = ProcessPoolExecutor(workers, multiprocessing.get_context("spawn"), begin_worker)
@@ -65,7 +65,7 @@ class _Team:
 
     @property
     def is_up(self) -> bool:
-        """Whether a worker has been started, or failed to."""
+        """Whether any worker has started, or failed to start."""
         return any(future.done() for future in self._starting)
 
 
@@ -76,7 +76,7 @@ def _team(workers: int) -> _Team:
 
 @contextmanager
 def born_deaf() -> Iterator[None]:
-    """Let processes that start meanwhile inherit that Ctrl-C is not theirs; this one hears it afterwards."""
+    """Start processes in the block that ignore Ctrl-C; this process receives it when the block ends."""
     if sys.platform == "win32":
         yield
         return
@@ -89,7 +89,7 @@ def born_deaf() -> Iterator[None]:
 
 @contextmanager
 def _without_main() -> Iterator[None]:
-    """Keep processes started in the block from importing our main module; it may need torch, or be no file at all."""
+    """Keep processes started in the block from importing the main module, which may need torch or be no file."""
     main = sys.modules["__main__"]
     sys.modules["__main__"] = ModuleType("__main__")
     try:
@@ -99,7 +99,7 @@ def _without_main() -> Iterator[None]:
 
 
 def begin_worker() -> None:
-    """Leave Ctrl-C to the parent, which lets tasks in work be finished, and end when the parent does."""
+    """Prepare a worker: Ctrl-C is left to the parent process, and the worker ends when the parent does."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     threading.Thread(target=_end_with_parent, daemon=True).start()
 

@@ -1,4 +1,4 @@
-"""The data sets, in printing order."""
+"""The data sets by name, in the order of `bench list datasets`."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ DATASETS: Table = {
     "deepfashion2": ("bench.datasets.deepfashion:DEEPFASHION2", "two-person composites, evaluation only (INADE)"),
     "cityscapes": ("bench.datasets.cityscapes:CITYSCAPES", "street scenes with 35 raw labels and instances"),
     "ade20k": ("bench.datasets.ade20k:ADE20K", "scenes with 150 classes, and unlabelled as label 0"),
-    "ade20k-outdoor": ("bench.datasets.ade20k:ADE20K_OUTDOOR", "the outdoor scenes of ade20k; you say which those are"),
+    "ade20k-outdoor": ("bench.datasets.ade20k:ADE20K_OUTDOOR", "the outdoor scenes of ade20k, by a list of your own"),
     "coco-stuff": ("bench.datasets.coco_stuff:COCO_STUFF", "photos of everyday life with 182 classes (164k)"),
     "celebamask-hq": ("bench.datasets.celebamask_hq:CELEBAMASK_HQ", "faces with 19 classes"),
     "flickr-landscapes": (

@@ -1,7 +1,7 @@
 """ADE20K as the scene-parsing challenge packages it (ADEChallengeData2016), and its outdoor scenes.
 
-Networks see the values of the annotation files: 0 is unlabelled, k is class k. The released networks were trained so:
-the step of SPADE's loader that is meant to shift the labels changes nothing. Scores count class k as k - 1.
+Networks see the values of the annotation files: 0 is unlabelled, k is class k. The released networks were trained
+this way, as the step of SPADE's loader that should shift the labels has no effect. Scores count class k as k - 1.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ PREFIX_OF: dict[Split, str] = {"train": "ADE_train_", "val": "ADE_val_"}
 
 
 def open_ade20k(split: Split, root: Path | None = None) -> FolderDataset:
-    """Open ADE20K; instance maps, as INADE makes them, are read where there are any."""
+    """Open ADE20K, with INADE's instance maps if they are there."""
     return FolderDataset(ADE20K, split, _files("ade20k", split, root))
 
 
@@ -35,16 +35,16 @@ def _files(name: str, split: Split, root: Path | None) -> list[Files]:
 
 
 def open_ade20k_outdoor(split: Split, root: Path | None = None) -> FolderDataset:
-    """Open the outdoor scenes: a folder in the layout of ADE20K, or those items of ADE20K that a text file names.
+    """Open the outdoor scenes: a folder arranged as ADE20K, or the items of ADE20K that a text file names.
 
-    The papers did not publish which scenes theirs are, so nothing is chosen here.
+    The papers did not say which scenes they used, so the user has to.
     """
     if folder_of("ade20k-outdoor", root).is_dir():
         return FolderDataset(ADE20K_OUTDOOR, split, _files("ade20k-outdoor", split, root))
     listing = folder_of("ade20k-outdoor", root).with_suffix(".txt")
     if not listing.is_file():
         raise UserError(
-            f"ade20k-outdoor is not there: expected a folder {listing.with_suffix('')} in the layout of ADE20K, as "
+            f"ade20k-outdoor is not there: expected a folder {listing.with_suffix('')} arranged as ADE20K, as "
             f"CLADE's authors offer, or a text file {listing} that names items of ade20k, one a line, such as "
             "ADE_val_00000001."
         )
@@ -52,13 +52,15 @@ def open_ade20k_outdoor(split: Split, root: Path | None = None) -> FolderDataset
 
 
 def _named(listing: Path, split: Split, files: list[Files]) -> list[Files]:
-    """Keep the items that a text file names; names of the other split are left out."""
+    """Keep the items of this split that a text file names; it may name those of the other split, too."""
     lines = filter(None, map(str.strip, listing.read_text(encoding="utf-8", errors="replace").splitlines()))
     names = {Path(line).stem for line in lines}
     strange = sorted(name for name in names if not name.startswith(tuple(PREFIX_OF.values())))
     missing = sorted(name for name in names - {item.label.stem for item in files} if name.startswith(PREFIX_OF[split]))
     if wrong := strange or missing:
-        raise UserError(f"{listing} names {len(wrong)} items that ade20k does not have, the first is '{wrong[0]}'.")
+        raise UserError(
+            f"{listing} names {len(wrong)} items that ade20k does not have, the first is '{wrong[0]}'; correct it."
+        )
     kept = [item for item in files if item.label.stem in names]
     if not kept:
         raise UserError(f"{listing} names no item of the {split} split, such as {files[0].label.stem}.")

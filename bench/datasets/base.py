@@ -1,4 +1,4 @@
-"""What a data set is: label maps, instance maps and photos, with the facts that tables and networks need."""
+"""A data set: its items (label map, instance map, photo) and the facts that tables and networks need."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ class Item:
     instances: Instances  # [H, W], 0 = none
     image: Image  # [H, W, 3]
     stored_labels: Labels | None = None  # the label map at the size of its file; None = the same as `labels`
-    source: Image | None = None  # [H, W, 3], the photo to translate where data is unpaired and labels say nothing
+    source: Image | None = None  # [H, W, 3], the photo to translate, in unpaired data, whose labels say nothing
 
 
 @dataclass(frozen=True)
@@ -49,13 +49,13 @@ class DatasetSpec:
     class_names: tuple[str, ...]
     palette: tuple[Colour, ...]
     size: tuple[int, int]  # height, width
-    open: Callable[[Split, Path | None], Dataset]  # the folder with all data sets; None = $BENCH_DATA or ./data
+    open: Callable[[Split, Path | None], Dataset]  # takes the folder with all data sets; None = $BENCH_DATA or ./data
     scored_as: tuple[int, ...] = ()  # the segmenter's class for every class, -1 = not scored; () = the same numbers
-    scoring: str = ""  # the group of a protocol that says which segmenter reads its images; "" = none does
+    scoring: str = ""  # the field of Protocol that says which segmenter reads its images; "" = none does
     split_sizes: Mapping[Split, int] = field(default_factory=dict)  # how many items the papers count
     load_size: tuple[int, int] | None = None  # training items are cut out of this size at random; None = not cut
     dont_care: int | None = None  # the value in label files that stands for the last class
-    one_size: bool = True  # a photo and its label map are of one size on disk; False = both are resized alone
+    one_size: bool = True  # a photo and its label map have one size on disk; False = each is resized by itself
     trained_on: str = ""  # another data set, whose training split networks learn from; "" = its own
     has_instances: bool = False  # instances differ from classes, so that mISD and mOID say something of their own
     built_in: bool = False  # drawn by the suite itself: small networks, no download
@@ -67,7 +67,7 @@ class DatasetSpec:
 
     @property
     def evaluation_only(self) -> bool:
-        """Whether its training split is FID's reference and nothing else: networks learn from another data set."""
+        """Whether networks learn from another data set, so that its training split is FID's reference only."""
         return bool(self.trained_on)
 
     @property
@@ -111,7 +111,7 @@ class Dataset(typing.Protocol):
     def __len__(self) -> int: ...
 
     def loader(self, index: int) -> Callable[[], Item]:
-        """A call that makes one item; it is small, so that it can be sent to another process."""
+        """Give a call that makes one item; it is small and picklable, so that another process can do it."""
 
     def __getitem__(self, index: int) -> Item:
         return self.loader(index)()
@@ -125,7 +125,7 @@ class Dataset(typing.Protocol):
 
 @typing.runtime_checkable
 class Unpaired(typing.Protocol):
-    """A data set of two sides that belong to no common items; training pairs them anew in every epoch."""
+    """A data set whose source and target photos do not belong together; training pairs them anew every epoch."""
 
     def pair_loader(self, index: int, partner: int) -> Callable[[], Item]:
-        """Give a call that makes an item of the source that `index` has and the target that `partner` has."""
+        """Give a call that makes an item of the source photo of `index` and the target photo of `partner`."""

@@ -1,7 +1,7 @@
 """CelebAMask-HQ with its part masks merged to one label map per face: 19 classes, background 0.
 
-In the layout of SEAN and INADE ({train,test}/{images,labels} and perhaps instances), SC-GAN's (the unpacked package,
-merged masks, and lists of names), or MaskGAN's samples (<id>.jpg and <id>.png in one folder, for evaluation).
+Folders are arranged as by SEAN and INADE ({train,test}/{images,labels} and perhaps instances), by SC-GAN (the unpacked
+package, merged masks, and lists of names), or as MaskGAN's samples (<id>.jpg and <id>.png in one folder, to evaluate).
 Photos are stored at 1024x1024, label maps at 512x512.
 """
 
@@ -27,12 +27,12 @@ from bench.datasets.parts.reading import Files
 
 FOLDER_OF: dict[Split, str] = {"train": "train", "val": "test"}
 PHOTOS = "CelebA-HQ-img"
-MASKS = ("CelebAMaskHQ-mask", "CelebAMask-HQ-mask", "CelebAMask-HQ-label")  # the authors' scripts do not agree
+MASKS = ("CelebAMaskHQ-mask", "CelebAMask-HQ-mask", "CelebAMask-HQ-label")  # the authors' scripts use different names
 SAMPLES = (".", "samples", "maskgan_samples")
 
 
 def open_celebamask_hq(split: Split, root: Path | None = None) -> FolderDataset:
-    """Open CelebAMask-HQ in whichever layout is there; its val split is the test split of the papers."""
+    """Open CelebAMask-HQ, however its folders are arranged; its val split is the test split of the papers."""
     folder, part = whole_folder("celebamask-hq", root), FOLDER_OF[split]
     packaged = Places(*(folder / part / kind for kind in ("images", "labels", "instances")))
     names = folder / f"{part}_list.txt"
@@ -54,7 +54,7 @@ def open_celebamask_hq(split: Split, root: Path | None = None) -> FolderDataset:
 
 
 def _named(names: Path, folder: Path) -> list[Files]:
-    """Take the items that a list names, one file name a line, of which the part before the dot counts."""
+    """Take the items that a list names, one file name per line; the ending of the name does not matter."""
     places = choose_places("celebamask-hq", [Places(folder / PHOTOS, folder / masks) for masks in MASKS], "")
     lines = list(filter(None, map(str.strip, names.read_text(encoding="utf-8", errors="replace").splitlines())))
     for line in lines:
@@ -62,7 +62,7 @@ def _named(names: Path, folder: Path) -> list[Files]:
             raise UserError(f"{names} names '{line}'; expected names of files in {places.images}, without folders.")
     stems = dict.fromkeys(line.split(".")[0] for line in lines)
     if not stems:
-        raise UserError(f"{names} is empty; expected the name of a photo a line.")
+        raise UserError(f"{names} is empty; expected the names of photos, one per line.")
     photos, masks = (_kept(listed(place, folder), stems, names) for place in (places.images, places.labels))
     return matched(photos, masks)
 

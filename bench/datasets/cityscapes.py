@@ -1,6 +1,7 @@
 """Cityscapes as SPADE reads it: the 35 raw ids of fine label maps, drawn 512 wide and 256 high.
 
-In the official folders (leftImg8bit and gtFine, by split and city) or pix2pixHD's ({train,test}_{img,label,inst}).
+Files lie in the official folders (leftImg8bit and gtFine, by split and city) or pix2pixHD's
+({train,test}_{img,label,inst}).
 """
 
 from __future__ import annotations
@@ -40,13 +41,15 @@ def open_cityscapes(split: Split, root: Path | None = None) -> FolderDataset:
 def _instances(places: Places, folder: Path) -> Listing:
     """List the official instance maps, or else INADE's, which number the same instances from 0 on."""
     if places.instances is None:
-        raise UserError(f"cityscapes: there are no instance maps for the label maps in {places.labels}; add *_inst.")
+        raise UserError(
+            f"cityscapes: there are no instance maps for the label maps in {places.labels}; add the folder *_inst."
+        )
     is_official = any(places.instances.rglob("*_instanceIds.png"))
     return _listed(places.instances, folder, "_instanceIds" if is_official else "_instanceReIds")
 
 
 def _listed(place: Path, folder: Path, ending: str) -> Listing:
-    """List the files of all cities whose names have an ending; city, sequence and frame pair them."""
+    """List the files of all cities with a given ending, paired by city, sequence and frame."""
     cities = sorted(path for path in place.iterdir() if path.is_dir())
     return listed(place, folder, Naming(ending, fields=3), within=cities)
 

@@ -1,7 +1,7 @@
 """COCO-Stuff (164k) as SPADE reads it: 182 classes from 0 on, and unlabelled pixels as a class of their own, the last.
 
-In SPADE's folders ({train,val}_{img,label,inst}) or in deeplab-pytorch's (images, annotations and instances of
-train2017 and val2017). Instance maps are for edges only: their ids count polygons and collide with labels.
+Files lie in SPADE's folders ({train,val}_{img,label,inst}) or in deeplab-pytorch's (images, annotations, instances of
+train2017 and val2017). Instance maps serve to draw edges only: an id may be the number of a polygon or a label.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ from bench.datasets.base import Colour, DatasetSpec, Split
 from bench.datasets.parts.classes import class_table, names_of, spread_colours
 from bench.datasets.parts.folders import FolderDataset, Listing, Places, choose_places, listed, matched, whole_folder
 
-_OWN_COLOURS: dict[str, Colour] = {  # SPADE's, for what fills most of a landscape
+_OWN_COLOURS: dict[str, Colour] = {  # SPADE's, for the classes that fill most of a landscape
     "sea": (54, 62, 167),
     "sky-other": (95, 219, 255),
     "tree": (140, 104, 47),
@@ -23,7 +23,7 @@ _OWN_COLOURS: dict[str, Colour] = {  # SPADE's, for what fills most of a landsca
 
 
 def open_coco_stuff(split: Split, root: Path | None = None) -> FolderDataset:
-    """Open COCO-Stuff; its networks see the edges of instance maps, so there must be some."""
+    """Open COCO-Stuff; instance maps are required, as its networks see their edges."""
     folder, part = whole_folder("coco-stuff", root), f"{split}2017"
     instances = [folder / f"{split}_inst", folder / "instances" / part]
     found = next((place for place in instances if place.is_dir()), None)
@@ -42,7 +42,7 @@ def open_coco_stuff(split: Split, root: Path | None = None) -> FolderDataset:
 
 
 def _listed(place: Path, folder: Path) -> Listing:
-    """List a folder, and where some have sorted them out the portrait photos beside it, which only training has."""
+    """List a folder and, if training photos in portrait format were moved to a folder beside it, that one too."""
     portraits = place.with_name(f"{place.name}_portrait")
     return listed(place, folder, within=[place, portraits] if portraits.is_dir() else [place])
 

@@ -1,6 +1,6 @@
 """DeepFashion as GroupDNet packaged it (eight classes, 256x256), and INADE's two-person composites of its test split.
 
-Folders in INADE's layout ({train,test}_{img,label,inst}) or in SMIS's ({train,test} and cihp_{train,test}_mask).
+Folders are named as by INADE ({train,test}_{img,label,inst}) or by SMIS ({train,test} and cihp_{train,test}_mask).
 The recipe of the composites is not published; `bench.datasets.preparation.deepfashion2` states ours.
 """
 
@@ -32,7 +32,7 @@ def open_deepfashion(split: Split, root: Path | None = None) -> FolderDataset:
 
 
 def deepfashion_files(folder: Path, split: Split) -> list[Files]:
-    """List the files of the package in either layout."""
+    """List the files of the package, with either naming of folders."""
     check_finished(folder)
     part = FOLDER_OF[split]
     inade = Places(*(folder / f"{part}_{kind}" for kind in ("img", "label", "inst")))
@@ -42,7 +42,7 @@ def deepfashion_files(folder: Path, split: Split) -> list[Files]:
 
 
 def open_deepfashion2(split: Split, root: Path | None = None) -> FolderDataset:
-    """Open the two-person composites, INADE's own or ours; both splits are the same, and not to train on."""
+    """Open the two-person composites, INADE's own or ours; both splits are the same, for evaluation only."""
     folder = whole_folder("deepfashion2", root)
     folders = [folder / f"test_{kind}" for kind in ("img", "label", "inst")]
     missing = [str(path) for path in folders if not path.is_dir()]

@@ -1,4 +1,4 @@
-"""From the name a user typed to a data set: one of the table, or a folder of the user's."""
+"""Data sets by name: one that the suite knows, or a folder of the user's."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from bench.datasets.folder import KIND, find_folder
 
 
 def find_dataset(name: str, data_root: Path | None) -> DatasetSpec:
-    """Find what is known of a data set; `folder:NAME` is one that lies in a folder of the data root."""
+    """Find the description of a data set; `folder:NAME` is the user's own, in a folder of the data root."""
     kind, _, place = name.partition(":")
     if kind == KIND and place:
         return find_folder(place, data_root)
@@ -21,7 +21,7 @@ def find_dataset(name: str, data_root: Path | None) -> DatasetSpec:
 
 
 def find_training_data(name: str, data_root: Path | None) -> DatasetSpec:
-    """Find a data set to learn from, and refuse one that is only there to evaluate on."""
+    """Find a data set to train on; one for evaluation only is refused."""
     data = find_dataset(name, data_root)
     if data.evaluation_only:
         raise UserError(f"{name} is for evaluation only: train on {data.trained_on} and evaluate on it.")
@@ -29,7 +29,7 @@ def find_training_data(name: str, data_root: Path | None) -> DatasetSpec:
 
 
 def training_name(dataset: str) -> str:
-    """Name the data set whose photos the networks for a data set learn from; mostly it is the same."""
+    """Name the data set that networks for a data set are trained on; usually it is the same."""
     if dataset not in DATASETS:
         return dataset  # a folder of the user's
     spec: DatasetSpec = resolve("dataset", DATASETS, dataset)

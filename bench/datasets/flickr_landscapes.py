@@ -1,6 +1,6 @@
-"""Flickr Landscapes (SPADE): photos whose label maps a DeepLabV2 trained on COCO-Stuff has read from them.
+"""Flickr Landscapes (SPADE): photos with label maps that a DeepLabV2 trained on COCO-Stuff predicted.
 
-The authors released neither photos nor split, so this is the layout for a collection of one's own:
+The authors released neither photos nor split, so these are the folders of a collection of one's own:
 {train,val}_{img,label} and, if there are any, {train,val}_inst.
 """
 

@@ -30,8 +30,8 @@ size = [256, 256]                       # height and width that networks draw; f
 # What follows may be left out; {split} stands for train and val.
 images = "{split}_img"                  # the photos, if they lie elsewhere than here
 labels = "{split}_label"                # label maps: one grey PNG per photo, of its name
-instances = "{split}_inst"              # instance maps, an id per thing of one class; else a class is an instance
-dont_care = 255                         # the label of pixels that are not scored; they are a class more, the last
+instances = "{split}_inst"              # instance maps, an id per object; without them a class is an instance
+dont_care = 255                         # the label of pixels that are not scored; they become one more class, the last
 palette = [[0, 0, 0], [200, 40, 40]]    # a colour per class
 scored_like = "cityscapes"              # a data set of the same classes, whose segmenter reads the images
 """
@@ -40,12 +40,12 @@ _HELP = "`bench data example` prints one to start from."
 
 @dataclass(frozen=True)
 class Key:
-    """One entry of the description."""
+    """A key of dataset.toml: what its value may be."""
 
     expected: str  # in words
     fits: Callable[[Any], bool]
     default: Any = None
-    is_optional: bool = False  # without a default it must be there, unless this is set
+    is_optional: bool = False  # a key without default must be there, unless this is set
 
 
 def _is_text(value: object) -> bool:
@@ -95,7 +95,7 @@ KEYS: Mapping[str, Key] = {
 
 @dataclass(frozen=True)
 class Description:
-    """A folder and what its description says; every entry is what it should be."""
+    """A folder and the checked entries of its dataset.toml."""
 
     folder: Path
     entries: Mapping[str, Any]
@@ -107,7 +107,7 @@ class Description:
 
     @property
     def spec(self) -> DatasetSpec:
-        """The data set as the suite describes those it knows."""
+        """The facts of the data set, as the suite has them of those it knows."""
         names, dont_care = tuple(self.entries["classes"]), self.entries["dont_care"]
         if dont_care is not None and dont_care < len(names):
             raise self.error("dont_care")
@@ -125,7 +125,7 @@ class Description:
         return spec if self.entries["scored_like"] is None else self._scored_like(spec, self.entries["scored_like"])
 
     def error(self, name: str, but: str = "") -> UserError:
-        """Say which entry is wrong, and what was expected."""
+        """Make the error that says which entry is wrong and what was expected."""
         return UserError(f"{self.file}: '{name}' is {self.entries[name]!r}; expected {KEYS[name].expected}{but}.")
 
     def _palette(self, classes: int, has_dont_care: bool) -> tuple[Colour, ...]:
@@ -135,7 +135,7 @@ class Description:
         return tuple((red, green, blue) for red, green, blue in [*colours, (0, 0, 0)][: classes + has_dont_care])
 
     def _scored_like(self, spec: DatasetSpec, name: str) -> DatasetSpec:
-        """Take the segmenter of a data set that has the same classes in the same order."""
+        """Read `scored_like`: a data set with the same classes, whose segmenter reads the images."""
         check_name(f"data set in {self.file}", DATASETS, name)
         other: DatasetSpec = resolve("data set", DATASETS, name)
         if not other.scoring or other.num_classes != spec.num_classes:
@@ -144,7 +144,7 @@ class Description:
         return replace(spec, scoring=other.scoring, scored_as=other.scored_as)
 
     def open(self, split: Split, root: Path | None = None) -> FolderDataset:
-        """Open one split; where the folder lies is known, whatever the data root."""
+        """Open one split; the data root is not used, as the folder is known."""
         images, labels, instances = (self._place(kind, split) for kind in ("images", "labels", "instances"))
         places = Places(self.folder / images, self.folder / labels, self.folder / instances if instances else None)
         found = choose_places(self.spec.name, [places], f"{self.file} says so.")
@@ -157,7 +157,7 @@ class Description:
 
 
 def find_folder(place: str, data_root: Path | None) -> DatasetSpec:
-    """Find the data set in a folder, which is given by its name in the data root or by its path."""
+    """Find the data set in a folder, given by its path or by its name in the data root."""
     folder = folder_of(place, data_root)
     if not (folder / DESCRIPTION).is_file():
         raise UserError(f"There is no {folder / DESCRIPTION}, which says what the folder holds; {_HELP}")

@@ -1,7 +1,7 @@
-"""Summer and winter photos of Yosemite that belong to no common place (CycleGAN's package), as SC-GAN uses them.
+"""Unpaired summer and winter photos of Yosemite (CycleGAN's package), as SC-GAN uses them.
 
-An item is a winter photo to compare with (domain B) and a summer photo to translate (A); labels say nothing. In
-training both sides are shuffled alone.
+An item is a summer photo to translate (domain A) and a winter photo to compare with (domain B); it is all one class.
+Training shuffles each domain by itself.
 """
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ class Domains:
 
 
 class UnpairedDataset(Dataset):
-    """As many items as the longer side has photos; the shorter one begins again."""
+    """Items of one photo per domain, as many as the larger domain has photos; the smaller one is repeated."""
 
     def __init__(self, spec: DatasetSpec, split: Split, domains: Domains, size: Size | None = None) -> None:
         self.spec = spec
@@ -65,7 +65,7 @@ class UnpairedDataset(Dataset):
 
 
 def read_pair(summer: Path, winter: Path, size: Size) -> Item:
-    """Read both photos of an item; all of it is one class, and one instance."""
+    """Read both photos of an item; its layout is one class and one instance."""
     labels, instances = np.zeros(size, np.uint8), np.ones(size, np.int32)
     key = f"{summer.stem}__{winter.stem}"
     return Item(key, labels, instances, read_image(winter, size), source=read_image(summer, size))
@@ -92,6 +92,6 @@ YOSEMITE = DatasetSpec(
     ((128, 128, 128),),
     (256, 256),
     open_yosemite,
-    split_sizes={"train": 1231, "val": 309},  # of the longer side, summer
+    split_sizes={"train": 1231, "val": 309},  # of the larger domain, summer
     load_size=(286, 286),
 )

@@ -1,4 +1,4 @@
-"""What can be wrong with an item of a data set, file by file, and with a split as a whole."""
+"""Checks of a data set: what is wrong with each item, file by file, and with a split as a whole."""
 
 from __future__ import annotations
 
@@ -16,8 +16,8 @@ from bench.datasets.parts.folders import FolderDataset
 from bench.datasets.parts.reading import Files, Form, read_ids, read_image, read_labels, size_problem
 
 Pixels = NDArray[np.integer]
-# Share of the val split's pixels that no paper scores; on Cityscapes it is near 0.125, as the ratio of the accuracies
-# that papers print for one model says.
+# Plausible share of the val split's pixels that are not scored, least and most; on Cityscapes the accuracies that
+# papers print say about 0.125 (docs/protocols.md).
 UNSCORED: Mapping[str, tuple[float, float]] = {"cityscapes": (0.10, 0.15)}
 
 
@@ -26,12 +26,14 @@ class Finding:
     """What was found in one item."""
 
     problems: tuple[str, ...]  # a line each
-    pixels: Mapping[int, int] = field(default_factory=dict)  # label -> its pixels on disk; empty if it cannot be read
+    pixels: Mapping[int, int] = field(
+        default_factory=dict
+    )  # label -> number of pixels; empty if the label map cannot be read
 
 
 @dataclass(frozen=True)
 class Promise:
-    """What the files of every item must keep; it is small, as it travels to other processes."""
+    """What the files of every item must be like; it is small, as it is sent to other processes."""
 
     form: Form
     whole_instances: bool  # an instance belongs to one class
@@ -47,7 +49,7 @@ def inspections(dataset: Dataset) -> Iterator[Callable[[], Finding]]:
 
 
 def inspect_files(promise: Promise, files: Files) -> Finding:
-    """Look at every file of an item, so that one broken file does not hide another."""
+    """Check every file of an item, also after one that cannot be read."""
     form = promise.form
     problems: list[str] = []
     image = _tried(partial(read_image, files.image), problems)
@@ -113,7 +115,7 @@ class Report:
 
 
 def summed_up(dataset: Dataset, findings: Sequence[Finding]) -> Report:
-    """Put what was found in all items together, and look at the split as a whole."""
+    """Collect what was found in all items, and check the split as a whole."""
     share = _unscored_share(dataset, findings)
     problems = [line for finding in findings for line in finding.problems]
     return Report(len(dataset), problems, list(_oddities(dataset, share)), share)
@@ -129,7 +131,7 @@ def _unscored_share(dataset: Dataset, findings: Sequence[Finding]) -> float | No
 
 
 def _oddities(dataset: Dataset, share: float | None) -> Iterator[str]:
-    """Say what is odd about a split, though it may be meant so."""
+    """Find what is unusual about a split, though it may be intended."""
     expected = dataset.spec.split_sizes.get(dataset.split)
     if expected is not None and len(dataset) != expected:
         yield f"{dataset.name} {dataset.split} has {len(dataset)} items here; the papers count {expected}."

@@ -1,1 +1,1 @@
-"""From names to records: plan, measure, save."""
+"""Evaluation, from names to records: plan, measure, save; costs, checks and confusion matrices."""

@@ -1,4 +1,4 @@
-"""Confusion matrices after the fact: every number that papers and evaluators have made of one, and names of classes."""
+"""Stored confusion matrices: every score that papers and evaluators compute from one, and the names of its classes."""
 
 from __future__ import annotations
 
@@ -24,14 +24,14 @@ from metrics.segmentation import accuracy, iou_per_class, mean_accuracy, mean_io
 
 @dataclass(frozen=True)
 class Matrices:
-    """Counts of pixels by label (row) and prediction (column) in every run, and of those that are not scored."""
+    """Confusion matrices of every run: pixels by label (row) and prediction (column), and pixels not scored."""
 
     confusion: Tensor  # [R, C, C] int64
     void: Tensor  # [R] int64
 
     @classmethod
     def read(cls, path: Path) -> Matrices:
-        """Read what `bench run` keeps beside a record of `segmentation`."""
+        """Read the file that `bench run` writes beside a record of `segmentation`."""
         try:
             arrays = _arrays(path)
             counts, void = (torch.from_numpy(arrays[name]) for name in ("confusion", "void"))
@@ -50,16 +50,16 @@ class Matrices:
         write_arrays(path, {"confusion": self.confusion.numpy(), "void": self.void.numpy()})
 
     def scores(self) -> list[dict[str, float]]:
-        """Make all numbers of every run, in percent."""
+        """Compute all scores of every run, in percent."""
         rows = []
         for run, (counts, void) in enumerate(zip(self.confusion, self.void.tolist(), strict=True), start=1):
             if not counts.any():
-                raise UserError(f"Run {run} has no pixel with a label that is scored, so there is nothing to compute.")
+                raise UserError(f"Run {run} has no pixel with a scored label, so there is nothing to compute.")
             rows.append({name: 100 * value for name, value in _numbers(counts, void).items()})
         return rows
 
     def ious(self) -> list[list[float | None]]:
-        """Return the IoU of every class in percent, run by run; None where neither labels nor predictions have it."""
+        """Compute the IoU of every class in percent, run by run; None for a class in neither labels nor predictions."""
         return [
             [None if math.isnan(iou) else 100 * iou for iou in iou_per_class(counts).tolist()]
             for counts in self.confusion
@@ -80,7 +80,7 @@ def _numbers(counts: Tensor, void: int) -> dict[str, float]:
 
 
 def mean_of_runs(rows: Sequence[Mapping[str, float]]) -> dict[str, float]:
-    """Average scores, never matrices: so papers average runs with other noise."""
+    """Average the scores of runs, as papers do; their matrices are not added up."""
     return {name: fmean(row[name] for row in rows) for name in rows[0]}
 
 
@@ -99,14 +99,14 @@ def scored_names(spec: DatasetSpec) -> tuple[str, ...]:
 
 
 def names_beside(path: Path) -> tuple[str, ...]:
-    """Name the rows of a matrix by the record that lies beside it; none without a record of a known data set."""
+    """Name the rows of a matrix by the data set in the record beside it; nothing if there is none."""
     store = store_of(path.parent)
     dataset = store[path.stem].cell.dataset if path.stem in store else ""
     return scored_names(resolve("dataset", DATASETS, dataset)) if dataset in DATASETS else ()
 
 
 def _arrays(path: Path) -> Arrays:
-    """Read a file, or the tables of the record that it was named after before `bench pack` put them together."""
+    """Read a file or, if `bench pack` has put it into tables.npz, the arrays of the record that named it."""
     if not path.exists() and (packed := store_of(path.parent).tables(path.stem)):
         return packed
     return read_arrays(path)

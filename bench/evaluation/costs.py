@@ -1,8 +1,8 @@
-"""What it costs to draw one image, on a layout that is the same everywhere: no cost depends on weights or on files.
+"""Costs of drawing one image, measured on a fixed layout, as no cost depends on weights or data files.
 
 The layout is as large as the method's network and has all its classes, as upright stripes. Its instances are stripes
-too; their number, which moves INADE's multiply-adds, explains the numbers of that paper's Table 4. Counts need no
-numbers in the tensors, so networks are built on torch's meta device where they do not read the layout's values.
+too; their number, which moves INADE's multiply-adds, explains the numbers of that paper's Table 4. Networks
+that do not read the layout's values are built on torch's meta device, as counting needs no numbers in the tensors.
 """
 
 from __future__ import annotations
@@ -48,7 +48,7 @@ class CostPlan:
 
     @property
     def cell(self) -> Cell:
-        """Name what the records are of."""
+        """The cell that the records belong to."""
         return Cell(self.spec.name, self.preset, self.dataset, PROBE)
 
     @property
@@ -80,7 +80,7 @@ class CostPlan:
 def plan_costs(
     methods: Sequence[MethodSpec[Any]], datasets: Sequence[str], preset: Preset | None
 ) -> tuple[list[CostPlan], list[str]]:
-    """Find the networks, and the reasons where a method has none for a data set; no network at all is an error."""
+    """Find the networks, and say why a method has none for a data set; an error if there is none at all."""
     known = dict.fromkeys([*DATASETS, *(dataset for spec in methods for dataset in spec.configs)])
     for dataset in datasets:
         check_name("dataset", known, dataset)
@@ -111,7 +111,7 @@ def probe_layout(sizes: Mapping[str, int]) -> Layout:
 
 
 def count(plan: CostPlan) -> tuple[str, Values]:
-    """Count parameters and operations; returns also on which of torch's devices."""
+    """Count parameters and operations; also return the torch device that this was done on."""
     try:
         return "meta", _count(plan, torch.device("meta"))
     except (NotImplementedError, RuntimeError):  # it reads the layout's values, as INADE and CLADE-ICPE do
@@ -119,7 +119,7 @@ def count(plan: CostPlan) -> tuple[str, Values]:
 
 
 def clock(plan: CostPlan, metrics: Sequence[str], device: torch.device, rounds: int) -> Values:
-    """Measure those of time, memory and energy that are among the metrics, in float32 without TF32."""
+    """Measure time, memory and energy, as far as `metrics` has them, in float32 without TF32."""
     probes = {"seconds": Seconds(rounds), "memory": Memory(), "energy": Energy()}
     method, run = _drawing(plan, device)
     with torch.backends.cudnn.flags(enabled=True, benchmark=False, allow_tf32=False):
@@ -130,7 +130,7 @@ def clock(plan: CostPlan, metrics: Sequence[str], device: torch.device, rounds: 
 
 
 def _conditions(device: torch.device) -> str:
-    """Say what times depend on besides the device."""
+    """Describe what times depend on besides the device."""
     if device.type != "cuda":
         return f"float32, threads: {torch.get_num_threads()}"
     cudnn = torch.backends.cudnn.version()  # type: ignore[no-untyped-call]
@@ -196,7 +196,7 @@ def _count(plan: CostPlan, device: torch.device) -> Values:
     beside = [encoder] if encoder is not None and not _holds_encoder(method) else []
     with _modulated(generator) as numbers:
         macs = Macs().measure(generator, run)
-    # INADE's authors spread four rows per class and two per instance over all numbers by einsums; no paper counts them.
+    # INADE's authors modulate by einsums over four rows per class and two per instance; no paper counts these.
     einsums = sum(numbers) * (4 * plan.sizes["classes"] + 2 * plan.sizes["instances"])
     return {
         "params": {
@@ -209,7 +209,7 @@ def _count(plan: CostPlan, device: torch.device) -> Values:
 
 
 def _leaf_parameters(network: nn.Module) -> int:
-    """Count without what is held beside other layers, as the counter of the INADE paper did with SEAN."""
+    """Count the parameters of innermost layers only, as the counter of the INADE paper did with SEAN."""
     leaves = (module for module in network.modules() if not any(True for _ in module.children()))
     return sum(parameter.numel() for leaf in leaves for parameter in leaf.parameters())
 

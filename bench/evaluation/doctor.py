@@ -1,4 +1,4 @@
-"""What a run needs, looked for one by one: the machine, the data, the weights."""
+"""Checks of what a run needs: the machine, the data, the weights."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ LEAST_DISK = 2e9  # bytes: feature networks, states of shards, tables
 
 @dataclass(frozen=True)
 class Check:
-    """One thing that was looked for."""
+    """A thing that was looked for, and whether it is there."""
 
     subject: str
     state: Literal["ok", "missing"]
@@ -53,7 +53,7 @@ class Places:
 
 
 def looked_for(subject: str, look: Callable[[], str]) -> Check:
-    """Turn what `look` says, or the error of a user that it raises, into a check."""
+    """Make a check of the text that `look` returns, or of the UserError that it raises."""
     try:
         return Check(subject, "ok", look())
     except UserError as error:
@@ -99,7 +99,7 @@ def _memory() -> str:
 def check_run(
     method_names: Sequence[str], dataset_names: Sequence[str], protocol: str | None, places: Places
 ) -> Iterator[Check]:
-    """Look for all that `bench run` would read; a name that does not exist is an error and no finding."""
+    """Look for all that `bench run` would read; an unknown name is an error and not a check."""
     specs = [resolve("method", methods(), name) for name in method_names]
     data_specs = [find_dataset(name, places.data_root) for name in dataset_names]
     for data in data_specs:

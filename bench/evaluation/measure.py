@@ -1,4 +1,4 @@
-"""A session: from planned cells to records; what is on record is not measured again."""
+"""A session, which measures planned cells and gives records; what is on record is not measured again."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ from models.base import Method
 
 @dataclass(frozen=True, kw_only=True)
 class Session:
-    """Where results go, where data and weights lie, and what computes."""
+    """The places and the machine of measurements: folders of results, data and weights, and the device."""
 
     out: Path
     data_root: Path | None = None
@@ -55,11 +55,11 @@ class Session:
 
     @cached_property
     def shards(self) -> ShardStore:
-        """What is kept of cells that are not finished."""
+        """The saved state of unfinished cells."""
         return ShardStore(self.out / "state")
 
     def plan(self, request: Request) -> list[CellPlan]:
-        """Find everything that the cells of a request need, before anything is computed."""
+        """Plan the cells of a request; whatever they need and is missing is an error, before anything is computed."""
         return plan_cells(request, self.data_root, self.networks)
 
     def measure(self, cells: Sequence[CellPlan], reporter: Reporter, *, fresh: bool = False) -> list[Record]:
@@ -74,7 +74,7 @@ class Session:
         return records
 
     def _measure_cell(self, cell: CellPlan, reporter: Reporter, *, fresh: bool) -> list[Record]:
-        """Look up, build, draw, score and save."""
+        """Measure one cell: look up, build, draw, score and save."""
         found = {} if fresh else {name: self.store[key] for name, key in cell.keys.items() if key in self.store}
         missing = [spec for spec in cell.metrics if spec.name not in found]
         state = state_key(cell.keys.values())
@@ -93,7 +93,7 @@ class Session:
         return [found[spec.name] for spec in cell.metrics]
 
     def _draw(self, specs: Sequence[MetricSpec], cell: CellPlan, state: str, reporter: Reporter) -> dict[str, Outcome]:
-        """Draw images and score them; a metric that fails has the reason, and does not take others with it."""
+        """Draw images and score them; a metric that fails gets the reason, and the others go on."""
         if not specs:
             return {}
         method = build_method(cell.method, cell.config, cell.weights, self.networks.device)

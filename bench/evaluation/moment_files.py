@@ -1,4 +1,4 @@
-"""Mean and covariance of features in the files of others: pytorch-fid's and clean-fid's npz, INADE's pair of npy."""
+"""Files with mean and covariance of features: the npz of pytorch-fid and clean-fid, INADE's pair of npy."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ def write_moments(path: Path, gaussian: Gaussian) -> None:
 
 
 def read_moments(path: Path) -> Gaussian:
-    """Read what `write_moments` or one of the others wrote; `count` is known only from our own files."""
+    """Read a file of `write_moments` or of the other programs; only ours say the `count`."""
     try:
         mean, covariance, count = _arrays(path)
         return _checked(mean, covariance, count)
@@ -61,7 +61,7 @@ def _checked(mu: NDArray[np.generic], sigma: NDArray[np.generic], count: int | N
     mean, covariance = (torch.from_numpy(array.astype(np.float64)) for array in (mu, sigma))
     if not (mean.isfinite().all() and covariance.isfinite().all()):
         raise ValueError("numbers that are not finite")
-    slack = 1e-5 * covariance.abs().max()  # of files in float32
+    slack = 1e-5 * covariance.abs().max()  # the files may be in float32
     if (covariance - covariance.T).abs().max() > slack or covariance.diagonal().min() < -slack:
         raise ValueError("the second is no covariance: not symmetric, or with negative variances")
     if count is not None and count < 2:

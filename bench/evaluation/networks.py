@@ -1,4 +1,4 @@
-"""The networks that look at images, each loaded once and shared by all cells."""
+"""Feature networks and segmenters, chosen by protocol and loaded with checked weights."""
 
 from __future__ import annotations
 
@@ -38,13 +38,13 @@ class FeatureNetworks:
     _hashes: dict[str, str] = field(default_factory=dict)
 
     def sha256(self, weights: str) -> str:
-        """Hash of a weight file, checked."""
+        """Check a weight file and give its hash."""
         if weights not in self._hashes:
             self._hashes[weights] = verified(weights, self.weights_root, allow_unknown=self.allow_unknown)[1]
         return self._hashes[weights]
 
     def described(self, weights: str) -> str:
-        """Hash of a weight file, and who vouches for it, as records say it."""
+        """Give the hash of a weight file and who vouches for it, as records hold them."""
         sha256 = self.sha256(weights)
         return f"{sha256} ({voucher(weights, self.weights_root, sha256)})"
 
@@ -64,7 +64,7 @@ class FeatureNetworks:
         return segmenter
 
     def _load(self, key: Hashable, weights: Sequence[str], build: Callable[..., torch.nn.Module]) -> Any:  # noqa: ANN401
-        """Build a network of the state dicts in its weight files, the first time it is asked for."""
+        """Build a network of its weight files, the first time it is asked for."""
         if key not in self._loaded:
             paths = [verified(name, self.weights_root, allow_unknown=self.allow_unknown)[0] for name in weights]
             states = [read_weights(path) for path in paths]

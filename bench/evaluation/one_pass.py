@@ -1,6 +1,6 @@
-"""The one pass over a data set: layouts, styles, images, and every metric that wants them.
+"""One pass over a data set: it draws images in random styles and gives them to all metrics.
 
-It knows no method and no metric by name. What is drawn depends on (seed, layout, draw) alone, so neither the batch
+Equal views share their images. What is drawn depends on (seed, layout, draw) alone, so neither the batch
 size nor the shards nor the choice of metrics can change it.
 """
 
@@ -27,7 +27,7 @@ from models.base import Layout, Method
 
 @dataclass(frozen=True, kw_only=True)
 class Pass:
-    """One method over one data set for these metrics."""
+    """A method, a data set and the metrics that its images are drawn for."""
 
     method: Method[Any]
     dataset: Dataset
@@ -42,7 +42,7 @@ class Pass:
 
     @cached_property
     def views(self) -> dict[View, list[Metric]]:
-        """The metrics by what they want drawn; those of one view share its images."""
+        """The metrics by view; those of one view share its images."""
         views: dict[View, list[Metric]] = {}
         for metric in self.metrics.values():
             views.setdefault(metric.view, []).append(metric)
@@ -50,7 +50,7 @@ class Pass:
 
     @torch.inference_mode()
     def run(self, shards: Iterable[Sequence[int]], advance: Callable[[int], None]) -> Iterator[None]:
-        """Feed shard after shard of layouts to all metrics and yield after each; `advance` hears of finished images."""
+        """Feed all metrics, shard by shard, and yield after each; `advance` is told how many images were drawn."""
         tasks = [[(view, self._chosen(view, shard)) for view in self.views] for shard in shards]
         order = [index for shard in tasks for _, indices in shard for index in indices]
         with closing(done_ahead(map(self.dataset.loader, order), self.num_workers)) as items:
@@ -112,7 +112,7 @@ class Pass:
     def _restyled(
         self, batch: Batch, region: Tensor, names: Sequence[tuple[int, str, int]], draws: Sequence[int]
     ) -> Tensor:
-        """Draw images of one layout per region; `names` tells the streams of the regions apart."""
+        """Draw images of one layout per region; `names` gives every region its own random streams."""
         repeated, photo = batch.repeated(len(draws)), self.photo_styles
         bases = [stream(self.seed, name[0], "base") for name in names for _ in draws]
         others = [stream(self.seed, *name, draw) for name in names for draw in draws]
@@ -122,7 +122,7 @@ class Pass:
         return self.method.synthesize(batch.layout, mixed)
 
     def _in_parts(self, samples: int, draw: Callable[[Sequence[int]], Tensor]) -> Tensor:
-        """Draw [N, K, 3, H, W] on the 8-bit grid, no more than a batch of the K at once.
+        """Draw [N, K, 3, H, W], rounded to 8-bit values, at most a batch of the K at once.
 
         A value that is not finite is kept for the metrics to refuse. In memory channels come last, as networks want it.
         """
@@ -137,14 +137,14 @@ class Pass:
 
 
 def one_image(method: Method[Any], dataset: Dataset, seed: int, device: torch.device) -> Callable[[], object]:
-    """A call that draws one image of the first layout, everything but the drawing done before."""
+    """Prepare a call that draws one image of the first layout and does nothing else."""
     batch = collate([dataset[0]], dataset.num_classes).to(device)
     style = draw_style(method, batch, [stream(seed, 0, "image", 0)])
     return lambda: method.synthesize(batch.layout, style)
 
 
 def chosen_layouts(view: View, total: int) -> list[int]:
-    """The layouts a view asks for: all, or so many, evenly spaced in file order."""
+    """List the layouts that a view asks for: all, or a number of them, evenly spaced in file order."""
     if view.layouts is None or view.layouts >= total:
         return list(range(total))
     return [i * total // view.layouts for i in range(view.layouts)]

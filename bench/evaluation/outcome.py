@@ -1,4 +1,4 @@
-"""What came of a metric, and the record that is made of it."""
+"""The outcome of a metric, and the record that is made of it."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ Tables = Mapping[str, np.ndarray]
 
 @dataclass(frozen=True, kw_only=True)
 class Outcome:
-    """What came of one metric: values, or the reason why there are none."""
+    """The outcome of one metric: values, or the reason why there are none."""
 
     status: Status = "done"
     reason: str = ""  # why there are no values
@@ -35,17 +35,17 @@ class Outcome:
 
     @classmethod
     def failed(cls, reason: object) -> Outcome:
-        """A number that should be there and is not."""
+        """Make the outcome of a metric that should have values and has none."""
         return cls(status="failed", reason=str(reason))
 
     @classmethod
     def skipped(cls, reason: str = NO_VALUE) -> Outcome:
-        """A number that does not exist."""
+        """Make the outcome of a metric that does not apply."""
         return cls(status="skipped", reason=reason)
 
     @classmethod
     def of(cls, runs: Runs, **about: Any) -> Outcome:  # noqa: ANN401 - the fields above
-        """Values, if there are any and all are finite."""
+        """Make the outcome of values: failed if one is not finite, skipped if there are none."""
         infinite = [column for column, values in runs.items() if not all(map(math.isfinite, values))]
         if infinite:
             return cls.failed(f"{infinite[0]} is not a finite number")
@@ -53,7 +53,7 @@ class Outcome:
 
 
 def known_beforehand(plan: CellPlan, spec: MetricSpec) -> Outcome | None:
-    """What is known of a metric without an image: a constant's value, or that it does not apply; else None."""
+    """Find the outcome that needs no image, for a metric that is constant or does not apply; else None."""
     if spec.instances and not plan.data.has_instances:
         return Outcome.skipped(f"{plan.data.name} does not tell the objects of a class apart")
     if plan.draws_one and spec.of_constant is not None:
@@ -62,7 +62,7 @@ def known_beforehand(plan: CellPlan, spec: MetricSpec) -> Outcome | None:
 
 
 def computed(metric: Metric, num_layouts: int) -> Outcome:
-    """What the sums of a metric come to."""
+    """Compute the outcome of a metric that has seen all images."""
     try:
         runs = metric.compute()
     except ValueError as error:  # too few images for this number
@@ -80,7 +80,7 @@ def computed(metric: Metric, num_layouts: int) -> Outcome:
 def record_of(
     plan: CellPlan, spec: MetricSpec, outcome: Outcome, provenance: Provenance, networks: Mapping[str, str]
 ) -> Record:
-    """Make the record of an outcome; `networks` names those that looked at images, with hash and who vouches."""
+    """Make the record of an outcome; `networks` holds the hash of each network that looked at images."""
     values = {column: fmean(runs) for column, runs in outcome.runs.items()}
     return Record(
         key=plan.keys[spec.name],
@@ -103,7 +103,7 @@ def record_of(
 
 
 def doubts_of(spec: MetricSpec, values: Mapping[str, float], networks: Mapping[str, str]) -> tuple[str, ...]:
-    """Collect what must be said of a number wherever it is shown."""
+    """Collect the warnings that go with a number wherever it is shown."""
     unknown = (
         f"Measured with another {name} than the known one: SHA-256 {sha256[:8]}."
         for name, sha256 in networks.items()

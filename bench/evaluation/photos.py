@@ -1,4 +1,4 @@
-"""The real photos that FID and its kin compare with: which ones, and what a network makes of them, kept on disk."""
+"""The real photos that FID, KID and others compare with, and their features, computed once and kept on disk."""
 
 from __future__ import annotations
 
@@ -29,23 +29,23 @@ from metrics.protocol import FidChoices, FidMode
 
 T = TypeVar("T")
 Arrays = Mapping[str, Any]
-VERSION = 2  # raise it whenever features may move
+VERSION = 2  # raise it whenever features may change
 INCEPTION_FEATURES = 2048
 _BATCH, _BLOCK = 16, 1024  # images per run of the network; rows per sum, whatever the batches were
 
 
 @dataclass(frozen=True)
 class Photos:
-    """Which photos; equal fingerprints mean equal photos."""
+    """A choice of real photos; equal fingerprints mean equal photos."""
 
     title: str
     fingerprint: str
-    count: int = 0  # 0 where only their statistics are there
+    count: int = 0  # 0 if only their statistics are there
     dataset: Dataset | None = None
-    imported: Path | None = None  # the statistics
+    imported: Path | None = None  # file of the statistics
 
     def key(self, network: str, weights: str, mode: str) -> str:
-        """Hash all that determines what a network makes of them."""
+        """Hash all that determines their features."""
         return content_key(
             {
                 "photos": self.fingerprint,
@@ -66,9 +66,9 @@ def choose_photos(
     weights_root: Path,
     val: tuple[Dataset, str] | None = None,
 ) -> Photos:
-    """Find the photos that a protocol names; `val` is that split with its fingerprint, which is slow to take again.
+    """Find the photos that a protocol compares with, at the size of `val`.
 
-    They are read at its size.
+    `val` is the opened val split with its fingerprint, which is slow to compute again.
     """
     if choices.real_split == "imported":
         path = find_imported(spec.name, choices.mode, weights_root)
@@ -81,17 +81,20 @@ def choose_photos(
         fingerprint = dataset.fingerprint()
     count = min(len(dataset), choices.reference_limit or len(dataset))
     if not count:
-        raise UserError(f"{spec.name}: the {choices.real_split} split has no photos to compare with.")
+        raise UserError(
+            f"{spec.name}: the {choices.real_split} split has no photos to compare with; "
+            "set fid.real_split to one that has some."
+        )
     return Photos(f"{spec.name} {choices.real_split}", fingerprint, count, dataset)
 
 
 def imported_path(dataset: str, mode: FidMode, weights_root: Path) -> Path:
-    """Say where imported statistics of a data set lie, by the mode of FID that they were made in."""
+    """Give the place of imported statistics of a data set, one per mode of FID."""
     return weights_root / "references" / f"{dataset}-{mode}.npz"
 
 
 def find_imported(dataset: str, mode: FidMode, weights_root: Path) -> Path:
-    """Return the path of imported statistics that are there, or say how to get them there."""
+    """Find imported statistics; if they are missing, the error says how to import them."""
     path = imported_path(dataset, mode, weights_root)
     if not path.is_file():
         raise UserError(
@@ -102,7 +105,7 @@ def find_imported(dataset: str, mode: FidMode, weights_root: Path) -> Path:
 
 
 def import_moments(source: Path, count: int | None, dataset: str, mode: FidMode, weights_root: Path) -> Path:
-    """Put statistics of others where `fid.real_split=imported` looks for them; the file's own count comes first."""
+    """Copy statistics to the place that `fid.real_split=imported` reads; `count` is used if the file has none."""
     gaussian = read_moments(source)
     if len(gaussian.mean) != INCEPTION_FEATURES:
         raise UserError(
@@ -136,8 +139,8 @@ class PhotoStatistics:
     """Features of photos, their mean and covariance, in a file that is made anew when it is missing or damaged.
 
     The file is an npz, whose `mu` and `sigma` pytorch-fid and clean-fid can read. `features` takes 8 kB a photo with
-    Inception; they are kept so that FID, KID and the others need one run of the network over the photos, whenever they
-    are asked for. Processes that make the file at once each write it whole, and the last one's stays.
+    Inception; they are kept so that FID, KID and the others need only one run of the network over the photos. Several
+    processes may make the file at once: each writes it whole, and the last one stays.
     """
 
     def __init__(self, path: Path, count: int, make: Callable[[], Tensor]) -> None:

@@ -26,7 +26,7 @@ from models.base import MethodSpec
 
 @dataclass(frozen=True, kw_only=True)
 class Request:
-    """What is to be measured, by names; what is left empty is the default of the data set."""
+    """What is to be measured, by names; an empty field takes the default of the data set."""
 
     methods: Sequence[str]
     datasets: Sequence[str]
@@ -51,7 +51,7 @@ class CellPlan:
     weights: MethodWeights
     data: DatasetSpec
     dataset: Dataset
-    fingerprint: str  # of the data set; taken once, as it reads every file
+    fingerprint: str  # of the data set; computed once, as it reads every file
     protocol: Protocol
     metrics: tuple[MetricSpec, ...]
     seed: int
@@ -60,21 +60,21 @@ class CellPlan:
 
     @property
     def num_layouts(self) -> int:
-        """Label maps that count: the data set's, or the first `limit`."""
+        """Number of label maps: all of the data set, or the first `limit`."""
         return min(len(self.dataset), self.cell.limit or len(self.dataset))
 
     @property
     def draws_one(self) -> bool:
-        """Whether the method draws one image per layout, so that runs with other noise do not exist."""
+        """Whether the method draws one image per layout, so that there is no noise to vary."""
         return self.method.scopes.get(self.cell.dataset, self.method.scope) == "none"
 
     @property
     def effective_protocol(self) -> Protocol:
-        """The protocol as the cell runs it: runs with other noise make no sense where there is no noise."""
+        """The protocol as the cell runs it: a single run for a method without noise."""
         return replace(self.protocol, repeats=1) if self.draws_one else self.protocol
 
     def weight_names(self, metric: MetricSpec) -> tuple[str, ...]:
-        """Name the weight files of the networks that look at images for a metric."""
+        """Name the weight files of a metric's networks."""
         return weight_names(metric, self.protocol, self.data)
 
 
@@ -100,7 +100,7 @@ def key_of(plan: CellPlan, metric: MetricSpec, networks: FeatureNetworks) -> str
 
 
 def default_metrics(data: DatasetSpec) -> list[str]:
-    """What `bench run` measures unless told: on the built-in data what needs no download."""
+    """Name the metrics that `bench run` measures by default; on the built-in data they need no download."""
     suffix = "-pd" if data.built_in else ""
     names = [f"fid{suffix}", f"lpips{suffix}", f"mcsd{suffix}"]
     names += [f"misd{suffix}"] if data.has_instances else []
@@ -109,7 +109,7 @@ def default_metrics(data: DatasetSpec) -> list[str]:
 
 
 def default_protocol(dataset: str) -> str:
-    """The protocol that fits a data set."""
+    """Name the default protocol of a data set."""
     return "mini" if is_built_in(dataset) else "inade2021"
 
 
@@ -134,7 +134,7 @@ def _plan_data(
 
     @cache
     def at_size(size: tuple[int, int]) -> tuple[Dataset, str, Photos | None]:
-        """The data set as a network of this size draws it, its fingerprint, and the photos to compare with."""
+        """Give the data set at the size that a network draws, its fingerprint, and the photos to compare with."""
         sized = dataset if dataset.size == size else dataset.resized(size)
         fingerprint = sized.fingerprint()
         if not any(metric.photos for metric in metrics):

@@ -1,4 +1,4 @@
-"""Score label maps that another program predicted from the images which `bench run --save-images` wrote."""
+"""Scores of label maps that another program predicted from the images of `bench run --save-images`."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ Ids = NDArray[np.integer]
 
 
 def merging_of(classes: str, spec: DatasetSpec) -> tuple[int, ...]:
-    """Give the class for every number in the files: by "cihp" as it merges, by "dataset" as it is."""
+    """Give the scored class of every number in the files: merged for "cihp", the same for "dataset"."""
     names = scored_names(spec)
     if classes == "dataset":
         return tuple(range(len(names)))
@@ -39,7 +39,7 @@ def merging_of(classes: str, spec: DatasetSpec) -> tuple[int, ...]:
 def score_folder(
     folder: Path, dataset: Dataset, merging: Sequence[int], advance: Callable[[], None] = lambda: None
 ) -> Matrices:
-    """Compare <item>.png in `folder`, or in run1, run2 ... within it, with a data set's label maps, run by run."""
+    """Compare <item>.png in `folder` (or in its run1, run2 ...) with a data set's label maps, run by run."""
     folders = _run_folders(folder)
     runs = [_by_item(run, dataset.spec) for run in folders]
     size = len(scored_names(dataset.spec))
@@ -65,7 +65,7 @@ def score_folder(
 
 
 def known_by(stem: str, spec: DatasetSpec) -> str:
-    """Say what the files of an item are known by: their name, or how it begins in Cityscapes (city, two numbers)."""
+    """Give the key of an item's files: their name; on Cityscapes its beginning (city, two numbers)."""
     return "_".join(stem.split("_")[:3]) if spec.scoring == "cityscapes" else stem
 
 
@@ -86,7 +86,7 @@ def _by_item(folder: Path, spec: DatasetSpec) -> Mapping[str, Path]:
 
 
 def _pair(item: Item, path: Path, spec: DatasetSpec, merging: Ids) -> tuple[Ids, Ids]:
-    """Read a prediction, and the item's label map at its size, both in the numbers that are scored, [h, w] int64."""
+    """Read a prediction, and the item's label map at its size, both as scored classes, [h, w] int64."""
     ids = _read(path)
     maps = [labels for labels in (item.labels, item.stored_labels) if labels is not None]
     labels = next((labels for labels in maps if labels.shape == ids.shape), None)
@@ -100,7 +100,9 @@ def _pair(item: Item, path: Path, spec: DatasetSpec, merging: Ids) -> tuple[Ids,
             f"{path} holds the class {wrong[0]}; expected 0 to {len(merging) - 1}, one number per class "
             "(--classes says whose)."
         )
-    return truth, merging[ids.clip(0, len(merging) - 1)].astype(np.int64)  # what is not scored may hold anything
+    return truth, merging[ids.clip(0, len(merging) - 1)].astype(
+        np.int64
+    )  # pixels that are not scored may hold any number
 
 
 def _read(path: Path) -> Ids:

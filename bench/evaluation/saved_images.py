@@ -1,4 +1,4 @@
-"""PNG files of the images that metrics see, for people and for other tools."""
+"""PNG files of the images that metrics see, for people and other programs."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ class SavedImages:
     folder: Path
 
     def save(self, keys: Sequence[str], images: Tensor) -> None:
-        """Write every run's image of these items; images are [N, K, 3, H, W] uint8."""
+        """Write the K images of every item, one per run; images are [N, K, 3, H, W] uint8."""
         for key, styles in zip(keys, images, strict=True):
             for run, photo in enumerate(styles.movedim(1, -1).cpu().numpy(), start=1):
                 save_png(self.folder / f"run{run}" / f"{Path(key).name}.png", photo)

@@ -1,4 +1,4 @@
-"""Which segmenter reads the images of a data set under a protocol, and which files it needs."""
+"""The segmenter that reads the images of a data set under a protocol, and the files that it needs."""
 
 from __future__ import annotations
 
@@ -22,8 +22,8 @@ class Scoring:
     segmenter: str  # in SEGMENTERS
     weights: tuple[str, ...]  # in WEIGHT_FILES
     labels: LabelSize
-    reduction: Reduction = "nan_union"  # of the data set's own evaluator
-    options: Mapping[str, Any] = field(default_factory=dict)  # of the segmenter's `from_states`
+    reduction: Reduction = "nan_union"  # as the data set's own evaluator has it
+    options: Mapping[str, Any] = field(default_factory=dict)  # arguments of the segmenter's `from_states`
 
 
 def _cityscapes(protocol: Protocol) -> Scoring:
@@ -81,12 +81,12 @@ def scoring_of(protocol: Protocol, data: DatasetSpec, segmenter: str | None = No
 
 
 def weight_names(metric: MetricSpec, protocol: Protocol, data: DatasetSpec) -> tuple[str, ...]:
-    """Name the weight files of a metric, those of the segmenter that the protocol chooses included."""
+    """Name the weight files of a metric, with those of the segmenter that the protocol chooses."""
     return expanded(metric.weights(protocol), protocol, data)
 
 
 def expanded(needs: Sequence[str], protocol: Protocol, data: DatasetSpec) -> tuple[str, ...]:
-    """Put the files of the protocol's segmenter in the place of "segmenter"."""
+    """Replace "segmenter" by the files of the protocol's segmenter."""
     names: list[str] = []
     for name in needs:
         names += scoring_of(protocol, data).weights if name == "segmenter" else (name,)

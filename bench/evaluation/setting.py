@@ -1,4 +1,4 @@
-"""What the metrics of one cell are built from: feature networks, a segmenter, and the real photos."""
+"""What metrics of one cell are built from: feature networks, a segmenter, and the real photos."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ from metrics.protocol import Protocol
 
 @dataclass(frozen=True, kw_only=True)
 class RealPhotos:
-    """The real photos as networks see them; each network runs over them once, and what it saw is kept on disk."""
+    """Features of the real photos; each network runs over them once, and its features are kept on disk."""
 
     photos: Photos | None  # None: no metric compares with real ones
     networks: FeatureNetworks
@@ -32,16 +32,19 @@ class RealPhotos:
     num_workers: int = 0
 
     def gaussian(self, network: str) -> Gaussian:
-        """Mean and covariance of their features."""
+        """Give mean and covariance of the features of one network."""
         photos = self._photos()
         if photos.imported is None:
             return self._statistics(photos, network).gaussian()
         if network != "inception":
-            raise UserError(f"Imported statistics are of Inception's features, and not of {network}'s.")
+            raise UserError(
+                f"Imported statistics are of Inception, not of {network}; set fid.real_split to val or train."
+            )
+
         return read_moments(photos.imported)
 
     def features(self, network: str) -> Tensor:
-        """Their features themselves, [M, D] float32."""
+        """Give the features of one network, [M, D] float32."""
         photos = self._photos()
         if photos.imported is not None:
             raise UserError(
@@ -67,7 +70,7 @@ class RealPhotos:
 
 @dataclass
 class CellSetting:
-    """What one cell offers to its metrics (`metrics.base.Setting`)."""
+    """The setting of one cell, which its metrics are built from (`metrics.base.Setting`)."""
 
     protocol: Protocol
     data: DatasetSpec
@@ -100,9 +103,9 @@ class CellSetting:
         return Reading(network, scored_as, scoring.labels, scoring.reduction)
 
     def reference(self, name: str) -> Gaussian:
-        """Mean and covariance of the real photos' features."""
+        """Give mean and covariance of the real photos' features."""
         return self.photos.gaussian(name)
 
     def photo_features(self, name: str) -> Tensor:
-        """The real photos' features themselves, [M, D] float32."""
+        """Give the real photos' features, [M, D] float32."""
         return self.photos.features(name)

@@ -19,7 +19,10 @@ from bench.evaluation.one_pass import Pass
 from metrics.base import Metric
 
 SHARD = 16  # layouts; a kill loses one shard at most, or half a minute where the state is large
-_SMALL, _PAUSE = 32e6, 30.0  # bytes that are written after every shard; seconds between writing more (FID's: 0.3 GB)
+_SMALL, _PAUSE = (
+    32e6,
+    30.0,
+)  # a state of fewer bytes is saved after every shard; a larger one (FID's: 0.3 GB) after so many seconds
 
 
 class ShardStore:
@@ -59,12 +62,12 @@ class ShardStore:
 
 
 def state_key(record_keys: Iterable[str]) -> str:
-    """Name a cell's state by all its records, those found too: a run that is killed between two finds it again."""
+    """Name a cell's state by all its records, saved ones too, so that a run that saved only some finds it again."""
     return content_key({"records": sorted(record_keys), "shard": SHARD})
 
 
 def run_shards(job: Pass, store: ShardStore, key: str, reporter: Reporter, title: str) -> None:
-    """Run the shards that are not done; the state after each is saved, so the last file holds all so far."""
+    """Run the shards that are not done and save the state after each; the last file holds the sum of all."""
     done = _restore(job.metrics, store, key)
     rest = range(done * SHARD, job.num_layouts)
     shards = [rest[start : start + SHARD] for start in range(0, len(rest), SHARD)]
@@ -80,7 +83,7 @@ def run_shards(job: Pass, store: ShardStore, key: str, reporter: Reporter, title
 
 
 def _restore(metrics: Mapping[str, Metric], store: ShardStore, key: str) -> int:
-    """Load the state of the shards that are done and return how many; none if a metric has no part in it."""
+    """Load the state of the finished shards and return their number; 0 if it lacks one of the metrics."""
     names = store.names(key)
     state = store.load(key, names[-1]) if names else {}
     parts = {
@@ -96,5 +99,5 @@ def _restore(metrics: Mapping[str, Metric], store: ShardStore, key: str) -> int:
 
 
 def _arrays(metrics: Mapping[str, Metric]) -> Arrays:
-    """Give the state of all metrics as one flat table."""
+    """Collect the state of all metrics in one flat table."""
     return {f"{name}/{key}": value.numpy() for name, metric in metrics.items() for key, value in metric.state().items()}

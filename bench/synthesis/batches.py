@@ -1,4 +1,4 @@
-"""Items become batches: tensors for the networks, and a random stream for every draw."""
+"""Batches: items as tensors for the networks, and a random stream for every draw."""
 
 from __future__ import annotations
 
@@ -21,10 +21,12 @@ class Batch:
 
     layout: Layout
     images: Tensor  # [N, 3, H, W] in [-1, 1]
-    stored_labels: tuple[Tensor, ...] = ()  # N label maps [h, w] uint8 at the size of their files; () = as the layout's
+    stored_labels: tuple[
+        Tensor, ...
+    ] = ()  # N label maps [h, w] uint8 at the size of their files; () = those of the layout
 
     def to(self, device: torch.device) -> Batch:
-        """Move to a device, all but the stored label maps, which few need."""
+        """Move to a device; the stored label maps, which few metrics need, stay."""
         return Batch(self.layout.to(device), self.images.to(device), self.stored_labels)
 
     def repeated(self, times: int) -> Batch:
@@ -34,7 +36,7 @@ class Batch:
 
 
 def collate(items: Sequence[Item], num_classes: int) -> Batch:
-    """Stack items."""
+    """Stack items into a batch."""
     labels = torch.from_numpy(np.stack([item.labels for item in items]).astype(np.int64))
     instances = torch.from_numpy(np.stack([item.instances for item in items]).astype(np.int64))
     stored: tuple[Tensor, ...] = ()
@@ -47,5 +49,5 @@ def collate(items: Sequence[Item], num_classes: int) -> Batch:
 
 
 def stream(*parts: int | str) -> torch.Generator:
-    """The random stream of whatever `parts` name."""
+    """Make the random stream that `parts` name; equal parts give equal numbers."""
     return torch.Generator().manual_seed(stream_seed(*parts))

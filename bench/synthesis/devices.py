@@ -1,4 +1,4 @@
-"""The device to compute on: chosen, named, its random numbers seeded, its products exact."""
+"""The device to compute on: its choice, its name, its precision, its random numbers."""
 
 from __future__ import annotations
 
@@ -24,13 +24,13 @@ def choose_device(name: str) -> torch.device:
 
 
 def device_name(device: torch.device) -> str:
-    """Name a device for people: a GPU by its model."""
+    """Name a device for people; a GPU has the name of its model."""
     return torch.cuda.get_device_name(device) if device.type == "cuda" else str(device)
 
 
 @contextmanager
 def full_precision() -> Iterator[None]:
-    """Products of whole float32 numbers within the block; what the process had before is given back.
+    """Multiply in full float32 within the block; the setting before is restored at its end.
 
     A GPU would round the inputs of convolutions to 10 bits (TF32), which moves features by 1e-3.
     """

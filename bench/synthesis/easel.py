@@ -14,7 +14,7 @@ from models.base import Method
 
 @dataclass(frozen=True, kw_only=True)
 class Easel:
-    """A method, the data set that it draws, and the random streams that it draws from, which are the metrics' own."""
+    """A method, a data set whose layouts it draws, and the seed; random streams are those of the metrics."""
 
     method: Method[Any]
     dataset: Dataset
@@ -22,9 +22,9 @@ class Easel:
     device: torch.device
 
     def batch(self, *items: Item) -> Batch:
-        """Put items of the data set before the method."""
+        """Stack items of the data set into a batch on the device."""
         return collate(items, self.dataset.num_classes).to(self.device)
 
     def streams(self, copies: int, *parts: int | str) -> list[torch.Generator]:
-        """Give every copy the stream that `parts` name, so that all are drawn alike."""
+        """Make equal random streams, one per copy of a layout, so that all copies draw the same noise."""
         return [stream(self.seed, *parts) for _ in range(copies)]

@@ -1,4 +1,4 @@
-"""Images for a page: the same layouts by all methods, and one region re-styled, drawn as the metrics saw them."""
+"""Images for the report: the same layouts by all methods, and one region re-styled, drawn as the metrics saw them."""
 
 from __future__ import annotations
 
@@ -27,13 +27,13 @@ from bench.synthesis.samples import draw
 from bench.synthesis.sizes import config_for
 
 EXACT = 128  # pixels; larger photos are compressed
-LAYOUTS = 2  # that all methods are compared on
+LAYOUTS = 2  # layouts of a data set that all methods draw
 Variant = tuple[str, Preset]
 
 
 @dataclass(frozen=True)
 class Artist:
-    """A method that is ready to draw, by its name in tables."""
+    """A method that is ready to draw, with its title in tables."""
 
     title: str
     easel: Easel
@@ -41,7 +41,7 @@ class Artist:
 
 @dataclass(frozen=True, kw_only=True)
 class Workshop:
-    """Where weights and data lie, and what draws."""
+    """The folders of weights and data, the seed, and the device that draws."""
 
     weights_root: Path
     data_root: Path
@@ -49,22 +49,8 @@ class Workshop:
     device: torch.device
 
 
-def picture(photo: Photo, alt: str) -> Picture:
-    """Put a photo into text: small ones exactly, large ones as WebP of quality 90."""
-    height, width = photo.shape[:2]
-    buffer = io.BytesIO()
-    image = Image.fromarray(photo)
-    if not features.check("webp"):
-        form = "png"
-        image.save(buffer, "PNG", optimize=True)
-    else:
-        form = "webp"
-        image.save(buffer, "WEBP", lossless=max(height, width) <= EXACT, quality=90, method=4)
-    return Picture(data_uri(form, buffer.getvalue()), alt, width, height)
-
-
 def draw_gallery(records: Sequence[Record], samples: int, gallery: Gallery, workshop: Workshop) -> Gallery:
-    """Add grids for every data set of the records; what cannot be drawn is said in a sentence."""
+    """Add grids for every data set of the records; a sentence says what cannot be drawn."""
     grids: list[PictureGrid] = []
     left_out: list[str] = []
     drawn = [record for record in records if record.cell.protocol != PROBE]
@@ -102,7 +88,7 @@ def _or_a_sentence(what: str, left_out: list[str]) -> Iterator[None]:
 
 
 def _artist(variant: Variant, recorded: set[str], dataset: Dataset, workshop: Workshop) -> Artist:
-    """Build a method with the weights of its records; others would draw images that no number speaks of."""
+    """Build a method with the weights of its records; others would draw images that were never measured."""
     name, preset = variant
     spec = resolve("method", methods(), name)
     files = find_method_weights(spec, dataset.spec.name, preset, workshop.weights_root, None, untrained=False)
@@ -132,8 +118,8 @@ def _grids(artists: Sequence[Artist], dataset: Dataset, samples: int) -> list[Pi
 
 
 def largest_parts(item: Item, dataset: Dataset) -> list[Part]:
-    """Choose the largest object of a layout and, where objects are told apart, all of its class as well."""
-    names, objects = dataset.spec.class_names, (item.instances != 0) & (item.labels != 0)  # 0 is what is behind them
+    """Choose the class with the largest object of a layout and, if objects are told apart, that object."""
+    names, objects = dataset.spec.class_names, (item.instances != 0) & (item.labels != 0)  # 0 is the background
     told_apart = dataset.spec.has_instances and bool(objects.any())
     labels = item.labels[objects] if told_apart else item.labels[item.labels != 0]
     if not labels.size:
@@ -164,3 +150,17 @@ def _samples(artist: Artist, index: int, part: Part, samples: int) -> tuple[Pict
         picture(photo, f"{artist.title}, layout {index + 1}, style {number}")
         for number, photo in enumerate(to_photos(images), start=1)
     )
+
+
+def picture(photo: Photo, alt: str) -> Picture:
+    """Encode a photo as text for the page: small ones exactly, large ones as WebP of quality 90."""
+    height, width = photo.shape[:2]
+    buffer = io.BytesIO()
+    image = Image.fromarray(photo)
+    if not features.check("webp"):
+        form = "png"
+        image.save(buffer, "PNG", optimize=True)
+    else:
+        form = "webp"
+        image.save(buffer, "WEBP", lossless=max(height, width) <= EXACT, quality=90, method=4)
+    return Picture(data_uri(form, buffer.getvalue()), alt, width, height)

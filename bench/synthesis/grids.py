@@ -1,4 +1,4 @@
-"""Pictures of pictures: layouts in their data set's colours, and images in rows and columns."""
+"""Pictures made of pictures: layouts in the colours of their data set, and images in rows and columns."""
 
 from __future__ import annotations
 
@@ -76,7 +76,7 @@ def save_png(path: Path, photo: Photo) -> None:
 
 
 def save_gif(path: Path, frames: Sequence[Photo], *, milliseconds: int) -> None:
-    """Write an animation that repeats for ever, whole or not at all."""
+    """Write an endless animation, whole or not at all."""
     first, *rest = map(Image.fromarray, frames)
     buffer = io.BytesIO()
     first.save(buffer, "GIF", save_all=True, append_images=rest, duration=milliseconds, loop=0)

@@ -1,4 +1,4 @@
-"""The only place where numbers in [-1, 1] become the 8-bit values of a PNG, and back."""
+"""Conversion between numbers in [-1, 1] and 8-bit values; the only place that does it."""
 
 from __future__ import annotations
 

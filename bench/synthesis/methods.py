@@ -1,4 +1,4 @@
-"""A method with its weights: shipped ones for the built-in data, the authors' files or a trained run for the rest."""
+"""Methods with their weights: shipped ones for the built-in data, else the authors' files or one's own training."""
 
 from __future__ import annotations
 
@@ -26,13 +26,13 @@ from models.base import Method, MethodSpec
 from models.parts.spectral import complete_state, fold_spectral
 from models.training.initial_weights import initialise
 
-_NEEDED = ("generator", "order")  # networks that draw; encoders and mean codes may be missing
-BANK = "bank.safetensors"  # its name, beside the weights
+_NEEDED = ("generator", "order")  # networks without which nothing can be drawn
+BANK = "bank.safetensors"  # file name, beside the weights
 
 
 @dataclass(frozen=True)
 class MethodWeights:
-    """Which files fill a method; none where it has nothing to learn or is run untrained."""
+    """The weight files of a method; none if it learns nothing or is run untrained."""
 
     files: tuple[tuple[str, Path, str], ...] = ()  # network ("" = the whole method), its file, the file's SHA-256
     untrained: bool = False
@@ -40,7 +40,7 @@ class MethodWeights:
 
     @cached_property
     def identity(self) -> str:
-        """What records and keys say of the weights: hashes, "untrained", or "none"."""
+        """The weights as records and keys name them: hashes, "untrained", or "none"."""
         if self.untrained:
             return UNTRAINED
         banks = [sha256_of(self.bank)] if self.bank else []
@@ -50,10 +50,10 @@ class MethodWeights:
 def find_method_weights(
     spec: MethodSpec[Any], dataset: str, preset: Preset, root: Path, chosen: Path | None, *, untrained: bool
 ) -> MethodWeights:
-    """Look in the one place each kind of weights has; what is missing is said with the way out.
+    """Find the weight files of a method for a data set; an error says how to get missing ones.
 
-    No author publishes hashes: a file must be what the record of its training says, or what it was at its first use.
-    A file that the user names may be any.
+    No author publishes hashes: a file must match the record of its training, or the hash that it had at its first use.
+    A file that the user names is not checked.
     """
     if not spec.has_weights:
         return MethodWeights()
@@ -72,7 +72,7 @@ def find_method_weights(
 
 
 def find_bank(spec: MethodSpec[Any], dataset: str, folder: Path) -> Path:
-    """Find the training photos that a method draws from, beside its weights."""
+    """Find the file of training photos that a method draws from, beside its weights."""
     path = folder / BANK
     if not path.is_file():
         raise UserError(
@@ -87,7 +87,7 @@ def open_bank(method: Method[Any], path: Path) -> None:
     try:
         method.open_bank(read_weights(path))
     except ValueError as error:
-        raise UserError(f"{path}: not the bank of this network. {error} Gather it anew with `bench bank`.") from error
+        raise UserError(f"{path} is not the bank of this network: {error} Gather it anew with `bench bank`.") from error
 
 
 def _shipped(spec: MethodSpec[Any]) -> dict[str, Path]:
@@ -125,7 +125,7 @@ def _in_folder(spec: MethodSpec[Any], folder: Path) -> dict[str, Path]:
 
 
 def _source(method: str, dataset: str) -> str:
-    """Say where the authors' files are, if they released any."""
+    """Write a sentence on where the authors' files are, or that there are none."""
     released = [weights for name, weights in WEIGHT_FILES.items() if name.startswith(f"{method}/{dataset}/")]
     if not released:
         return f"Nobody released any for {dataset}."
@@ -133,7 +133,7 @@ def _source(method: str, dataset: str) -> str:
 
 
 def build_method(spec: MethodSpec[Any], config: object, weights: MethodWeights, device: torch.device) -> Method[Any]:
-    """Build a method ready to draw: filled, in evaluation mode, frozen."""
+    """Build a method that is ready to draw: with its weights, in evaluation mode, without gradients."""
     method: Method[Any] = spec.build(config)
     if weights.untrained:
         initialise(method, 1.0, stream("untrained", spec.name))
@@ -153,7 +153,7 @@ def build_method(spec: MethodSpec[Any], config: object, weights: MethodWeights, 
 
 
 def _variants_that_fit(spec: MethodSpec[Any], network: str, state: Mapping[str, torch.Tensor]) -> list[str]:
-    """Name the other variants of a method, on whatever data set, whose network has exactly these keys and shapes."""
+    """Name the variants of a method whose network, on any data set, has exactly these keys and shapes."""
     fitting = []
     for other in (resolve("method", METHODS, name) for name in METHODS):
         if other.build is spec.build and other.name != spec.name:

@@ -1,6 +1,6 @@
 """The real photos as a method: what a perfect generator would score under the same protocol.
 
-Its row is the upper reference of every segmentation score, and its FID that of one split against the reference.
+Its row is the upper reference of every segmentation score; its FID is that between val split and reference.
 """
 
 from __future__ import annotations
@@ -17,11 +17,11 @@ from models.base import Layout, Method, MethodSpec
 
 @dataclass(frozen=True)
 class RealConfig:
-    """Nothing to choose."""
+    """An empty config: the method has no choices."""
 
 
 class Real(Method[Tensor]):
-    """Style: the photo itself, [N, 3, H, W]."""
+    """The method that gives the real photo; its style is the photo itself, [N, 3, H, W]."""
 
     scope = "none"
     needs_photo = True
@@ -33,16 +33,16 @@ class Real(Method[Tensor]):
         self.encoder: nn.Module = nn.Identity()
 
     def sample_style(self, layout: Layout, rngs: Sequence[torch.Generator]) -> Tensor:
-        """Hold the place of the photo; nothing is drawn."""
+        """Give an empty style, whose place the photo takes; nothing is random."""
         height, width = layout.labels.shape[1:]
         return torch.zeros(len(layout), 3, height, width, device=layout.labels.device)
 
     def encode_style(self, images: Tensor, layout: Layout, noise: Tensor) -> tuple[Tensor, Tensor]:
-        """Take the photo."""
+        """Give the photo as its own style."""
         return images, images.new_zeros(len(images))
 
     def synthesize(self, layout: Layout, style: Tensor) -> Tensor:
-        """Show the photo."""
+        """Give the photo as the image."""
         images: Tensor = self.generator(style)
         return images
 

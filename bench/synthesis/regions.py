@@ -18,7 +18,7 @@ from models.base import Layout
 
 @dataclass(frozen=True)
 class Part:
-    """What is styled anew: everything, or one class or instance."""
+    """A part of a layout: everything, a class or an instance."""
 
     vary: Literal["image", "class", "instance"]
     id: int = 0  # class index or instance id
@@ -32,7 +32,7 @@ class Part:
 
 
 def parse_part(text: str, data: DatasetSpec) -> Part:
-    """Read image, class:NAME or instance:ID."""
+    """Read --vary: image, class:NAME or instance:ID."""
     kind, _, value = text.partition(":")
     if text == "image":
         return Part("image")
@@ -44,7 +44,7 @@ def parse_part(text: str, data: DatasetSpec) -> Part:
 
 
 def parse_region(text: str, data: DatasetSpec) -> Part:
-    """Read CLASS or instance:ID."""
+    """Read --edit: CLASS or instance:ID."""
     if not text.startswith("instance:"):
         return _class_part(text.removeprefix("class:"), data)
     value = text.removeprefix("instance:")
@@ -65,12 +65,14 @@ def check_instances(part: Part, items: Sequence[Item]) -> None:
     for item in items:
         ids = [number for number in np.unique(item.instances).tolist() if number != 0]
         if part.id not in ids:
-            raise UserError(f"{item.key} has no instance {part.id}; it has {', '.join(map(str, ids))}.")
+            raise UserError(
+                f"{item.key} has no instance {part.id}; it has {', '.join(map(str, ids))}; name one of these."
+            )
 
 
 def check_region(part: Part, item: Item, class_names: Sequence[str]) -> None:
     """Refuse a class or an instance that an item does not have."""
     if part.vary == "class" and part.id not in item.labels:
         names = ", ".join(class_names[label] for label in np.unique(item.labels))
-        raise UserError(f"{item.key} has no {part.title}; it has {names}.")
+        raise UserError(f"{item.key} has no {part.title}; it has {names}; name one of these.")
     check_instances(part, [item])

@@ -1,4 +1,4 @@
-"""What a picture of `bench sample` shows: samples, an edited region, a morph or a mixture."""
+"""Kinds of pictures of `bench sample`: samples, an edited region, a morph, a mixture."""
 
 from __future__ import annotations
 
@@ -31,18 +31,18 @@ STYLES_OF: dict[Scope, str] = {
 class Kind(Protocol):
     """One kind of picture; it is the same for every method."""
 
-    reads_photos: ClassVar[bool]  # a method has to read styles from photos for it
+    reads_photos: ClassVar[bool]  # whether the method must read styles from photos
 
     @property
     def title(self) -> str:
-        """Say in a few words what it shows."""
+        """Say in a few words what the picture shows."""
 
     @property
     def heads(self) -> tuple[str, ...]:
-        """Name its columns: what is given, then what is drawn."""
+        """Name the columns: first what is given, then what is drawn."""
 
     def check(self, dataset: Dataset, index: int) -> None:
-        """Refuse a layout that cannot show it."""
+        """Refuse a layout for which it cannot be drawn."""
 
     def given(self, dataset: Dataset, index: int) -> list[Photo]:
         """Show what the images are drawn from."""
@@ -56,7 +56,7 @@ class Kind(Protocol):
 
 @dataclass(frozen=True)
 class Sampled:
-    """Images of new styles, of whole images or of one part around a style that stays."""
+    """Samples: images in new styles, or with one part in new styles and the rest in the same one."""
 
     part: Part
     samples: int
@@ -73,7 +73,7 @@ class Sampled:
         return "layout", "photo", *(f"style {number}" for number in range(1, self.samples + 1))
 
     def check(self, dataset: Dataset, index: int) -> None:
-        """Refuse an instance that is not there."""
+        """Refuse an instance that the layout lacks."""
         check_instances(self.part, [dataset[index]])
 
     def given(self, dataset: Dataset, index: int) -> list[Photo]:
@@ -85,13 +85,13 @@ class Sampled:
         return draw(easel, index, self.part, self.samples)
 
     def note(self, scope: Scope) -> str:
-        """Need none."""
+        """Say nothing: every method can do it."""
         return ""
 
 
 @dataclass(frozen=True)
 class Edited:
-    """One image, and its region in new styles; the styles are those behind mCSD and mISD."""
+    """An image, and its region in new styles, which are those of mCSD and mISD."""
 
     part: Part
     samples: int
@@ -108,7 +108,7 @@ class Edited:
         return "region", "photo", "first style", *(f"edit {number}" for number in range(1, self.samples + 1))
 
     def check(self, dataset: Dataset, index: int) -> None:
-        """Refuse a region that is not there."""
+        """Refuse a region that the layout lacks."""
         check_region(self.part, dataset[index], dataset.class_names)
 
     def given(self, dataset: Dataset, index: int) -> list[Photo]:
@@ -132,7 +132,7 @@ class Edited:
 
 @dataclass(frozen=True)
 class Morphed:
-    """One layout in the styles between those of two photos."""
+    """A morph: one layout in the styles between those of two photos."""
 
     ends: tuple[int, int]
     steps: int
@@ -150,7 +150,7 @@ class Morphed:
         return "layout", *(f"photo {end}" for end in self.ends), *shares
 
     def check(self, dataset: Dataset, index: int) -> None:
-        """Refuse photos that are not there."""
+        """Refuse photos that do not exist."""
         for end in self.ends:
             check_index(end, dataset)
 
@@ -163,13 +163,13 @@ class Morphed:
         return morph(easel, index, self.ends, self.steps)
 
     def note(self, scope: Scope) -> str:
-        """Need none."""
+        """Say nothing: every method can do it."""
         return ""
 
 
 @dataclass(frozen=True)
 class Mixed:
-    """One layout in the style of its photo, and with the styles of parts from other photos, one more per column."""
+    """A mixture: one layout in the style of its photo; every column takes one more part's style from another photo."""
 
     loans: tuple[tuple[Part, int], ...]
     reads_photos: ClassVar[bool] = True
@@ -181,17 +181,17 @@ class Mixed:
 
     @property
     def lenders(self) -> tuple[int, ...]:
-        """List every photo that lends, once."""
+        """List the photos that styles are taken from, each once."""
         return tuple(dict.fromkeys(lender for _, lender in self.loans))
 
     @property
     def heads(self) -> tuple[str, ...]:
-        """Name the loans."""
+        """Name the loans: part and photo."""
         loans = (f"+ {part.title} of {lender}" for part, lender in self.loans)
         return "layout", "photo", *(f"photo {lender}" for lender in self.lenders), "own style", *loans
 
     def check(self, dataset: Dataset, index: int) -> None:
-        """Refuse photos that are not there, and parts that are missing in the layout or in the lender's."""
+        """Refuse photos that do not exist, and parts that the layout or the lending photo's layout lacks."""
         item = dataset[index]
         for part, lender in self.loans:
             check_index(lender, dataset)
@@ -200,11 +200,11 @@ class Mixed:
                 check_region(Part("class", label, dataset.class_names[label]), dataset[lender], dataset.class_names)
 
     def given(self, dataset: Dataset, index: int) -> list[Photo]:
-        """Show the layout, its photo and the photos that lend."""
+        """Show the layout, its photo and the photos that styles are taken from."""
         return [*_layout_and_photo(dataset, dataset[index]), *(dataset[lender].image for lender in self.lenders)]
 
     def draw(self, easel: Easel, index: int) -> Tensor:
-        """Draw its own style, then one loan more each time."""
+        """Draw the layout in its own style, then with one more loan each time."""
         return mixture(easel, index, self.loans)
 
     def note(self, scope: Scope) -> str:

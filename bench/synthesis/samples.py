@@ -1,4 +1,4 @@
-"""Images that show what a method can vary: one style for a layout, and new ones for a part of it."""
+"""Images that show what a method can vary: one layout, with new styles for a part of it."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from bench.synthesis.styles import draw_style
 
 @torch.inference_mode()
 def draw(easel: Easel, index: int, part: Part, samples: int) -> Tensor:
-    """Draw [K, 3, H, W] for one layout, from the random streams that the metrics use."""
+    """Draw one layout [K, 3, H, W] with new styles of a part, from the random streams that the metrics use."""
     method, seed = easel.method, easel.seed
     single = easel.batch(easel.dataset[index])
     batch, draws = single.repeated(samples), range(samples)

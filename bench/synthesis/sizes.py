@@ -1,4 +1,4 @@
-"""Which size of a method's network fits a data set."""
+"""Network sizes: which config of a method fits a data set."""
 
 from __future__ import annotations
 
@@ -13,21 +13,42 @@ from bench.datasets.base import Dataset, DatasetSpec
 from bench.results.records import Preset
 from models.base import MethodSpec
 
-GRID = 32  # pixels; networks of the papers' sizes halve and double their grids five times
-
-
-def is_built_in(dataset: str) -> bool:
-    """Whether a data set is drawn by the suite itself; a folder of the user's is not."""
-    return dataset in DATASETS and resolve("dataset", DATASETS, dataset).built_in
+GRID = 32  # pixels; networks of the papers' sizes halve and double the size of the image five times
 
 
 def default_preset(dataset: str) -> Preset:
-    """The network sizes that fit a data set."""
+    """Choose the network sizes for a data set, if the user does not: tiny for the built-in data."""
     return "tiny" if is_built_in(dataset) else "paper"
 
 
+def is_built_in(dataset: str) -> bool:
+    """Tell whether a data set is drawn by the suite itself."""
+    return dataset in DATASETS and resolve("dataset", DATASETS, dataset).built_in
+
+
+def config_for(spec: MethodSpec[Any], data: DatasetSpec, preset: Preset) -> Any:  # noqa: ANN401 - the method's own type
+    """Find a method's network sizes for any data set; for a user's own, a network of the papers is adapted."""
+    if data.name in DATASETS or not spec.configs or preset == "tiny":
+        return choose_config(spec, data.name, preset)
+    if all(config == spec.tiny for config in spec.configs.values()):
+        return spec.tiny  # there is nothing to choose
+    config = _free_of_classes(spec)
+    if config is None:
+        raise UserError(
+            f"{title_of(spec.name)}'s network depends on the classes: {data.name} needs a config of its own for it "
+            "(`configs` in the method's file)."
+        )
+    height, width = data.size
+    if height % GRID or width % GRID:
+        raise UserError(
+            f"{title_of(spec.name)} draws multiples of {GRID} pixels; {data.name} has the size {height} x {width}: "
+            "change `size` in its dataset.toml."
+        )
+    return _fitted(config, height, width, data.num_classes, edges=data.has_instances)
+
+
 def choose_config(spec: MethodSpec[Any], dataset: str, preset: Preset) -> Any:  # noqa: ANN401 - the method's own type
-    """Find a method's network sizes for a data set."""
+    """Find a method's network sizes for a data set that the suite knows."""
     if preset == "tiny":
         if not is_built_in(dataset):
             raise UserError(f"The tiny preset is for paperdolls and paperdolls2; {dataset} needs --preset paper.")
@@ -40,27 +61,8 @@ def choose_config(spec: MethodSpec[Any], dataset: str, preset: Preset) -> Any:  
     return spec.configs[dataset]
 
 
-def config_for(spec: MethodSpec[Any], data: DatasetSpec, preset: Preset) -> Any:  # noqa: ANN401 - the method's own type
-    """Find a method's network sizes for a data set, a folder of the user's included, which no paper has sizes for."""
-    if data.name in DATASETS or not spec.configs or preset == "tiny":
-        return choose_config(spec, data.name, preset)
-    if all(config == spec.tiny for config in spec.configs.values()):
-        return spec.tiny  # there is nothing to choose
-    config = _free_of_classes(spec)
-    if config is None:
-        raise UserError(
-            f"{title_of(spec.name)}'s network depends on the classes: {data.name} needs a config of its own for it."
-        )
-    height, width = data.size
-    if height % GRID or width % GRID:
-        raise UserError(
-            f"{title_of(spec.name)} draws multiples of {GRID} pixels; {data.name} has the size {height} x {width}."
-        )
-    return _fitted(config, height, width, data.num_classes, edges=data.has_instances)
-
-
 def _free_of_classes(spec: MethodSpec[Any]) -> Any:  # noqa: ANN401 - the method's own type
-    """Find a network that fits any classes: one that differs from another in their number and in nothing else."""
+    """Find a config that depends on the classes in nothing but their number: adapted, it equals another one."""
     configs = sorted(spec.configs.items(), key=lambda entry: entry[0] != "ade20k")
     for (_, one), (_, other) in permutations(configs, 2):
         if hasattr(one, "num_classes") and one.num_classes != other.num_classes:
@@ -76,5 +78,5 @@ def _fitted(config: Any, height: int, width: int, num_classes: int, *, edges: bo
 
 
 def size_of(config: Any, dataset: Dataset) -> tuple[int, int]:  # noqa: ANN401 - the method's own config
-    """Give the size that a network draws: SC-GAN's CelebAMask-HQ is 512x512, the others' 256x256."""
+    """Give the size that a network draws, which may differ by method: SC-GAN draws CelebAMask-HQ at 512x512."""
     return getattr(config, "height", dataset.size[0]), getattr(config, "width", dataset.size[1])

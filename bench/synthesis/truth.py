@@ -1,6 +1,6 @@
 """The truth as a method: it draws new photos for a layout of the built-in data from the distribution of the real ones.
 
-Its row gives the best FID and diversity that can be reached, and the floor, zero, of every distance outside a region.
+Its row gives the best FID and diversity that can be reached, and zero for every distance outside a region.
 """
 
 from __future__ import annotations
@@ -19,11 +19,11 @@ from models.base import Layout, Method, MethodSpec
 
 @dataclass(frozen=True)
 class TruthConfig:
-    """Nothing to choose."""
+    """An empty config: the method has no choices."""
 
 
 class Painter(nn.Module):
-    """Paint photos on the CPU; there is nothing to learn in it."""
+    """The generator of the truth, which paints on the CPU and learns nothing."""
 
     def forward(self, labels: Tensor, instances: Tensor, seeds: Tensor) -> Tensor:
         """Paint layouts [N, H, W] with the seeds [N * K, 16] of the looks of their instances."""
@@ -35,7 +35,7 @@ class Painter(nn.Module):
 
 
 class Truth(Method[Tensor]):
-    """Style: the seed of every instance's look, [M, 16] int64."""
+    """The method that draws from the true distribution; its style is a seed per instance, [M, 16] int64."""
 
     scope = "instance"
 
@@ -46,9 +46,11 @@ class Truth(Method[Tensor]):
         self.encoder = None
 
     def sample_style(self, layout: Layout, rngs: Sequence[torch.Generator]) -> Tensor:
-        """Draw a seed for every instance id there can be, present or not."""
+        """Draw a seed for every possible instance id, present or not."""
         if layout.num_classes != len(CLASS_NAMES) or layout.num_instances > NUM_SEEDS:
-            raise UserError("The method 'truth' exists for paperdolls and paperdolls2 only: no other truth is known.")
+            raise UserError(
+                "The method 'truth' needs data whose true distribution is known: use it with paperdolls or paperdolls2."
+            )
         seeds = [torch.randint(2**63 - 1, (NUM_SEEDS,), generator=rng) for rng in rngs]
         return torch.stack(seeds).to(layout.labels.device)
 

@@ -1,7 +1,7 @@
 """How the parts of a drawn person look: colours, patterns, shading, and the photo that they give.
 
 The look of a part depends on its class and its own seed alone, and its pixels on its own region alone: drawing one
-part anew leaves every other pixel as it was, and the distribution of photos given a layout is known.
+part anew leaves every other pixel unchanged, and the distribution of photos given a layout is known.
 """
 
 from __future__ import annotations

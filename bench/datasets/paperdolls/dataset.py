@@ -1,4 +1,4 @@
-"""Drawn persons with the eight classes of DeepFashion: data that needs no download and whose truth is known.
+"""Drawn persons with the eight classes of DeepFashion: data without download, whose true distribution is known.
 
 The layout comes from the item's seed, the look of every part from a seed of its own (`appearance.py`).
 """
@@ -35,7 +35,7 @@ def draw_layout(seed: int, size: int, persons: int) -> tuple[Labels, Instances]:
 
 
 def appearance_seeds(seed: int) -> NDArray[np.int64]:
-    """Derive the seeds of all instance ids from one, [16]."""
+    """Derive the seeds of all instance ids from one seed, [16]."""
     return np.array([stream_seed(seed, "look", instance) for instance in range(NUM_SEEDS)], np.int64)
 
 
@@ -46,7 +46,7 @@ def draw_item(key: str, seed: int, size: int, persons: int) -> Item:
 
 
 class Paperdolls(Dataset):
-    """Items drawn when they are asked for; nothing is stored."""
+    """The built-in data set: items are drawn when they are asked for, none is stored."""
 
     def __init__(self, spec: DatasetSpec, split: Split, *, length: int, persons: int, size: int = 64) -> None:
         self.spec = spec
@@ -73,7 +73,7 @@ class Paperdolls(Dataset):
         return stream_seed(self.name, self.split, index)
 
     def fingerprint(self) -> str:
-        """Hash the renderer's version and what it is asked for; the drawing code itself is pinned by tests."""
+        """Hash the version of the renderer and the split; tests check that the drawing code stays the same."""
         parts = ("paperdolls", RENDERER, self.name, self.split, self._length, self._persons, *self.size)
         return hashlib.sha256("/".join(map(str, parts)).encode()).hexdigest()
 
@@ -84,7 +84,7 @@ def open_paperdolls(split: Split, root: Path | None = None, size: int = 64) -> P
 
 
 def open_paperdolls2(split: Split, root: Path | None = None, size: int = 64) -> Paperdolls:
-    """Open the two-person items: 100 to evaluate with, and 2000 others as FID's reference, not to train on."""
+    """Open the two-person items: 100 to evaluate with, and 2000 others that are FID's reference only."""
     return Paperdolls(PAPERDOLLS2, split, length=2000 if split == "train" else 100, persons=2, size=size)
 
 

@@ -43,7 +43,7 @@ class Dice:
 
 
 class Canvas:
-    """An instance map to paint one person's shapes on, in the person's own coordinates.
+    """An instance map on which one person's shapes are painted, in the person's own coordinates.
 
     x runs from the middle of the person, y from the top of the frame; both in units of the frame's height.
     """
@@ -114,7 +114,7 @@ class Limb:
 
 @dataclass(frozen=True)
 class Body:
-    """The pose and build of one person; everything else is drawn around it."""
+    """The pose and build of one person."""
 
     head: Point
     head_radii: Point

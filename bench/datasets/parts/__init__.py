@@ -1,1 +1,1 @@
-"""What several loaders are built of: classes, fingerprints, folders, reading."""
+"""Parts that several data sets are built of: classes, fingerprints, folders, reading."""

@@ -13,7 +13,7 @@ VOID = 255  # the train id of pixels that are not scored
 
 
 class CityscapesClass(NamedTuple):
-    """What is known of one raw id."""
+    """A raw id: its name, its colour, and the train id that scores it."""
 
     name: str
     train_id: int  # 0..18, or VOID
@@ -61,7 +61,7 @@ CLASSES = (
 )
 CLASS_NAMES = tuple(row.name for row in CLASSES)
 PALETTE = tuple(row.colour for row in CLASSES)
-SCORED_AS = tuple(-1 if row.train_id == VOID else row.train_id for row in CLASSES)  # as DatasetSpec has it
+SCORED_AS = tuple(-1 if row.train_id == VOID else row.train_id for row in CLASSES)  # in the form of DatasetSpec
 _TRAIN_IDS = np.full(256, VOID, np.uint8)  # ids that do not exist are void, too
 _TRAIN_IDS[: len(CLASSES)] = [row.train_id for row in CLASSES]
 

@@ -1,4 +1,4 @@
-"""Names and colours of classes: tables as files, and colours for data sets that have none."""
+"""Names and colours of classes: tables as files, and colours for data sets that define none."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ Row = dict[str, str]
 
 
 def class_table(name: str) -> list[Row]:
-    """Read a table of classes in label order: label, name and what else is known of each."""
+    """Read the rows of a table of classes in label order; each has a label, a name and perhaps more."""
     text = files("bench.datasets").joinpath("classes", f"{name}.csv").read_text(encoding="utf-8")
     return list(csv.DictReader(text.splitlines()))
 

@@ -19,7 +19,7 @@ SETTLED = 5.0  # seconds
 
 
 def cache_folder() -> Path:
-    """Say where what can be computed again is kept for this user: $BENCH_CACHE, or the system's usual place."""
+    """Find the user's folder for what can be computed again: $BENCH_CACHE, or the system's usual place."""
     if chosen := os.environ.get("BENCH_CACHE"):
         return Path(chosen)
     if sys.platform == "darwin":
@@ -45,7 +45,7 @@ def fingerprint_of(title: str, paths: Sequence[Path]) -> str:
 
 
 def _state(title: str, paths: Sequence[Path]) -> tuple[str, float]:
-    """Hash what changes whenever a file is written to, and say when the last one was, in seconds."""
+    """Hash what changes whenever a file is written to; also give the time of the last change, in seconds."""
     digest, newest = hashlib.sha256(f"{title}\0{Path.cwd()}".encode()), 0
     for path in paths:
         facts = os.stat(path)

@@ -1,4 +1,4 @@
-"""Find the files of a data set: pictures by their names, photos beside label maps, and nothing outside its folder."""
+"""Files of a data set: found by their names, paired with each other, and never outside its folder."""
 
 from __future__ import annotations
 
@@ -16,17 +16,17 @@ from bench.datasets.parts.reading import Files, Form, Size, read_item
 
 UNFINISHED = ".unfinished"  # in a folder that 'bench data prepare' has begun to fill; holds the command to run again
 EXTENSIONS = frozenset({".jpg", ".jpeg", ".png", ".ppm", ".bmp", ".tiff", ".webp"})
-# What packages unpack to, where that is another name than ours.
+# Names of unpacked packages, where they differ from ours.
 OTHER_NAMES: Mapping[str, tuple[str, ...]] = {
     "ade20k": ("ADEChallengeData2016",),
     "ade20k-outdoor": ("ADEData2016_outdoor",),
     "celebamask-hq": ("CelebA-HQ",),  # not CelebAMask-HQ, the raw package that this is made from
 }
-FILE_LIST = "files.list"  # takes the place of looking into the folder that it lies in
+FILE_LIST = "files.list"  # if it is there, it lists the files, and the folder that holds it is not searched
 
 
 def folder_of(name: str, root: Path | None) -> Path:
-    """Say where a data set lies: in a folder of its name, within `root`, $BENCH_DATA or ./data."""
+    """Find the folder of a data set, which has its name and lies in `root`, $BENCH_DATA or ./data."""
     place = root or Path(os.environ.get("BENCH_DATA", "data"))
     names = (name, name.replace("-", "_"), *OTHER_NAMES.get(name, ()))
     return next((place / spelling for spelling in names if (place / spelling).is_dir()), place / name)
@@ -37,11 +37,11 @@ def check_finished(folder: Path) -> None:
     marker = folder / UNFINISHED
     if marker.is_file():
         command = marker.read_text(encoding="utf-8", errors="replace").strip()
-        raise UserError(f"{folder} is half made, prepare was not finished: run '{command}' again.")
+        raise UserError(f"{folder} is incomplete, as its preparation was stopped; finish it with '{command}'.")
 
 
 def whole_folder(name: str, root: Path | None) -> Path:
-    """Say where a data set lies, unless its preparation was stopped half-way."""
+    """Find the folder of a data set; refuse it if its preparation was stopped half-way."""
     folder = folder_of(name, root)
     check_finished(folder)
     return folder
@@ -55,7 +55,7 @@ def natural(path: Path) -> list[tuple[int, str]]:
 
 @dataclass(frozen=True)
 class Naming:
-    """Which files of a folder are of one kind, and what pairs them with those of another kind."""
+    """A rule for file names: which files of a folder are of one kind, and the key that pairs them with another kind."""
 
     ending: str = ""  # of their names, before the dot
     fields: int | None = None  # how many underscore fields of a name count; None = all of it
@@ -77,14 +77,14 @@ PICTURES = Naming()
 
 @dataclass(frozen=True)
 class Listing:
-    """The files of one kind, by what pairs them with those of another kind."""
+    """The files of one kind, by the key that pairs them with those of another kind."""
 
     place: Path
     files: Mapping[str, Path]
 
 
 def listed(place: Path, root: Path, naming: Naming = PICTURES, *, within: Sequence[Path] = ()) -> Listing:
-    """List the pictures of a folder, or of the folders `within` it; what leads out of `root` is refused."""
+    """List the pictures in a folder, or in the folders `within` it; a link that leads out of `root` is refused."""
     files: dict[str, Path] = {}
     for folder in within or (place,):
         paths = _from_list(folder / FILE_LIST) if (folder / FILE_LIST).is_file() else _in(folder)
@@ -105,7 +105,7 @@ def _in(folder: Path) -> list[Path]:
 
 
 def _from_list(file: Path) -> list[Path]:
-    """Read a list of paths, which may be those of its author's working folder, and out of date."""
+    """Read a list of paths, which may start at its author's working folder and be out of date."""
     paths = []
     for line in filter(None, map(str.strip, file.read_text(encoding="utf-8", errors="replace").splitlines())):
         path = next((path for path in (file.parent / line, Path(line)) if path.is_file()), None)
@@ -117,7 +117,7 @@ def _from_list(file: Path) -> list[Path]:
 
 def check_inside(paths: Sequence[Path], root: Path) -> None:
     """Refuse paths that lead out of the data set's folder, by a link or otherwise."""
-    links = (path for path in paths if path.is_symlink())  # anything else lies where its folder lies
+    links = (path for path in paths if path.is_symlink())  # all others lie where their folder lies
     for path in dict.fromkeys([*(path.parent for path in paths if path != root), *links]):
         try:
             target = path.resolve()
@@ -131,7 +131,7 @@ def check_inside(paths: Sequence[Path], root: Path) -> None:
 
 
 def matched(images: Listing, labels: Listing, instances: Listing | None = None) -> list[Files]:
-    """Put the files of one name together, in natural order, and refuse files without a partner."""
+    """Match files by key, in natural order; files without a partner are refused."""
     kinds = [images, labels] if instances is None else [images, labels, instances]
     for kind in kinds:
         for other in kinds:
@@ -149,7 +149,7 @@ def matched(images: Listing, labels: Listing, instances: Listing | None = None) 
 
 @dataclass(frozen=True)
 class Places:
-    """The folders of one split; instance maps are there, or not, or not wanted."""
+    """The folders of one split; instance maps may be missing or not wanted."""
 
     images: Path
     labels: Path
@@ -157,7 +157,7 @@ class Places:
 
 
 def choose_places(name: str, options: Sequence[Places], advice: str) -> Places:
-    """Take the first arrangement that is there, and its instance maps if they are."""
+    """Choose the first arrangement of folders that exists, with its instance maps if they exist."""
     for places in options:
         if places.images.is_dir() and places.labels.is_dir():
             there = places.instances is not None and places.instances.is_dir()
@@ -176,7 +176,7 @@ def pair(places: Places, root: Path) -> list[Files]:
 
 
 class FolderDataset(Dataset):
-    """Items that lie in files."""
+    """A data set whose items are read from files."""
 
     def __init__(self, spec: DatasetSpec, split: Split, files: Sequence[Files], size: Size | None = None) -> None:
         self.spec = spec
@@ -201,6 +201,6 @@ class FolderDataset(Dataset):
         return FolderDataset(self.spec, self.split, self.files, size)
 
     def fingerprint(self) -> str:
-        """Hash the names and bytes of all files; this reads the split, unless no file has changed since."""
+        """Hash the names and bytes of all files; this reads every file, unless none has changed since the last time."""
         paths = [path for files in self.files for path in (files.image, files.label, files.instance) if path]
         return fingerprint_of(f"{self.name}/{self.split}/{self.form}", paths)

@@ -1,4 +1,4 @@
-"""Read photos, label maps and instance maps, with one clear error for everything that can be wrong with a file."""
+"""Photos, label maps and instance maps read from files; whatever is wrong with one is a UserError."""
 
 from __future__ import annotations
 
@@ -25,25 +25,25 @@ DAMAGE = (OSError, SyntaxError, ValueError, EOFError, struct.error, zlib.error, 
 
 @dataclass(frozen=True)
 class Files:
-    """Where one item lies."""
+    """The files of one item."""
 
     image: Path
     label: Path
-    instance: Path | None  # None: every class present is one instance
+    instance: Path | None  # None: every class in the label map is one instance
 
 
 @dataclass(frozen=True)
 class Form:
-    """How the files of a data set are read; it is small, as it travels to other processes with every item."""
+    """How the files of a data set are read; it is small, as it is sent to other processes with every item."""
 
     size: Size  # of the items
     num_classes: int
     dont_care: int | None = None  # the label that stands for the last class
-    one_size: bool = True  # photos and label maps are of one size
+    one_size: bool = True  # a photo and its label map have one size
 
     @classmethod
     def of(cls, spec: DatasetSpec, size: Size) -> Form:
-        """The form that a data set's description asks for."""
+        """Take the form from a data set's description."""
         return cls(size, spec.num_classes, spec.dont_care, spec.one_size)
 
 
@@ -55,7 +55,7 @@ def read_item(form: Form, files: Files) -> Item:
     problem = size_problem(form, files, image.shape[:2], labels.shape, ids.shape)
     if problem is not None:
         raise UserError(problem)
-    # Ids in files start at 0, often for the background; here 0 means none, so all move up by one.
+    # Ids in files start at 0, often for the background; here 0 means none, so 1 is added.
     instances = dense_rank(resized(ids, form.size, Pillow.Resampling.NEAREST)) + 1
     return Item(
         files.image.stem,
@@ -69,7 +69,7 @@ def read_item(form: Form, files: Files) -> Item:
 def size_problem(
     form: Form, files: Files, image: tuple[int, ...], labels: tuple[int, ...], ids: tuple[int, ...]
 ) -> str | None:
-    """Say which files of an item do not fit each other, given their heights and widths."""
+    """Say which files of an item differ in size, given their heights and widths."""
     if form.one_size and labels != image:
         return f"{files.label} is {_written(labels)}; expected {_written(image)}, the size of its photo {files.image}."
     if ids != labels:
@@ -92,7 +92,7 @@ def read_ids(path: Path, size: Size | None = None) -> NDArray[np.int32]:
     """Read a map of integers of 8, 16 or 32 bits, [H, W], resized to the nearest pixel if a size is given."""
 
     def decode(file: Pillow.Image) -> NDArray[np.int32]:
-        ids = np.asarray(file)  # not through Pillow or torch: either may take 16 bits for signed
+        ids = np.asarray(file)  # numpy, as Pillow and torch may read 16 bits as signed
         if ids.ndim == 3 and (ids[..., :3] == ids[..., :1]).all():
             ids = ids[..., 0]
         if file.mode == "P" or ids.ndim != 2 or ids.dtype.kind == "f":

@@ -16,7 +16,7 @@ LISTS: dict[Part, str] = {"train": "train_list.txt", "test": "test_list.txt"}
 
 
 class Place(NamedTuple):
-    """Where a face goes: to a part, under a number."""
+    """The place of a face in the prepared data: a part, and a number in it."""
 
     part: Part
     number: int
@@ -74,7 +74,7 @@ def _mapping(path: Path) -> dict[int, int]:
 
 
 def _listed(path: Path) -> set[int]:
-    """Read the faces of a list; what is after the dot of a file name does not matter."""
+    """Read the faces of a list; the ending of a file name does not matter."""
     stems = [line.split(".")[0].strip() for line in _lines(path)]
     wrong = [stem for stem in stems if not stem.isdigit()]
     if wrong:

@@ -1,4 +1,4 @@
-"""INADE's instance maps where no instances are annotated: every class that is present in an image is one."""
+"""INADE's instance maps for data without annotated instances: every class in an image is one instance."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Images as they are stored, and maps with their ids numbered anew."""
+"""Images read without conversion, and maps with new ids."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Which pixels a polygon covers: held to skimage.draw.polygon by a test, so that it is not needed to run."""
+"""Pixels that a polygon covers, as skimage.draw.polygon has them; a test compares the two."""
 
 from __future__ import annotations
 
@@ -42,7 +42,7 @@ def _span(coordinates: NDArray[np.float64], size: int) -> tuple[int, int]:
 
 
 def _mark_corners(mask: NDArray[np.bool_], rows: NDArray[np.float64], columns: NDArray[np.float64]) -> None:
-    """Mark the pixels that are corners; both rays may miss the tip of a polygon."""
+    """Mark the pixels at corners, as both rays may miss the tip of a polygon."""
     inside = (rows >= 0) & (rows < mask.shape[0]) & (columns >= 0) & (columns < mask.shape[1])
     whole = inside & (rows == np.floor(rows)) & (columns == np.floor(columns))
     mask[rows[whole].astype(int), columns[whole].astype(int)] = True

@@ -1,4 +1,4 @@
-"""Preparation of many items in several processes; it may be stopped at any moment and goes on later."""
+"""Preparation of many items in several processes; it may be stopped at any moment and resumed later."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ _AHEAD = 4  # items that wait for each process
 
 @dataclass(frozen=True)
 class Item(Generic[Source]):
-    """What one item is made from, and the files that it becomes."""
+    """An item to be made: its source, and the files that it becomes."""
 
     source: Source
     outputs: tuple[Path, ...]
@@ -54,7 +54,7 @@ class Made:
 
 @dataclass(frozen=True)
 class Outcome:
-    """How one item went; at most one of the two texts is there."""
+    """The result of making one item; at most one of the two texts is there."""
 
     damage: str = ""
     remark: str = ""
@@ -64,7 +64,7 @@ Make = Callable[[Source], Made]  # raises UserError where the source is damaged
 
 
 def prepare(name: str, target: Path, items: Sequence[Item[Source]], make: Make[Source], processes: int) -> None:
-    """Make the items that are not there, and say how it went; exit code 1 if any source is damaged.
+    """Make the items that are missing, and print a summary; exit code 1 if any source is damaged.
 
     While items are missing the target holds a marker, which `check_finished` looks for.
     """
@@ -80,7 +80,7 @@ def prepare(name: str, target: Path, items: Sequence[Item[Source]], make: Make[S
     counts = f"{len(items)} items in {target}, {len(todo) - len(damaged)} made now"
     counts += f", {len(remarks)} with a remark" if remarks else ""
     if damaged:
-        click.echo(f"{name}: {counts}, {len(damaged)} damaged; put them right and run the command again")
+        click.echo(f"{name}: {counts}, {len(damaged)} damaged; replace them and run the command again")
         raise SystemExit(1)
     marker.unlink(missing_ok=True)
     click.echo(f"{name}: {counts}")
@@ -97,7 +97,7 @@ def claim(target: Path, recipe: str, first_folder: str) -> None:
 
 
 def _own_command() -> str:
-    """Give the command line as the user typed it."""
+    """Find the command line as the user typed it."""
     words: list[str] = get_current_context().find_root().obj
     return shlex.join(["bench", *words])
 
@@ -125,7 +125,7 @@ def _write_png(path: Path, pixels: NDArray[np.uint8]) -> None:
 def _run(
     name: str, todo: Sequence[Item[Source]], make: Callable[[Item[Source]], Outcome], processes: int
 ) -> list[Outcome]:
-    """Make all items, and show how far it is; 0 processes means this one."""
+    """Make all items and show progress; with 0 processes in this one."""
     outcomes, damaged = [], 0
     with progress_bar() as progress, contextlib.closing(_outcomes(todo, make, min(processes, len(todo)))) as coming:
         task = progress.add_task(f"Preparing {name}", total=len(todo), status="")
@@ -155,7 +155,7 @@ def _outcomes(
             yield waiting.popleft().result()
     except BrokenProcessPool as error:
         raise UserError(
-            "A process that made items was ended from outside, mostly for want of memory; what is there is kept: run "
+            "A process that made items was ended from outside, probably as memory ran out; what is there is kept: run "
             "again with a smaller --num-workers."
         ) from error
     finally:

@@ -30,10 +30,10 @@ PHOTOS, MASKS = "CelebA-HQ-img", "CelebAMask-HQ-mask-anno"
 
 @dataclass(frozen=True)
 class Face:
-    """Where a face lies in the raw package."""
+    """The files of a face in the raw package."""
 
     photo: Path
-    masks: dict[str, Path]  # of every part that a face may have
+    masks: dict[str, Path]  # a file per part that a face may have, whether it exists or not
 
 
 @click.command()
@@ -41,7 +41,8 @@ class Face:
 @click.option(
     "--split-rule",
     type=click.Choice(list(RULES)),
-    help="Which faces are for the test; see above  [default: sean].",
+    show_default="sean",
+    help="Which faces are for the test; see above.",
 )
 @data_root_option
 @processes_option
@@ -110,8 +111,8 @@ def merge(masks: Mapping[str, NDArray[np.generic]]) -> NDArray[np.uint8]:
 
 
 def _prepare_instances(target: Path, processes: int) -> None:
-    """Complete a ready-made package."""
-    if (target / RECIPE_NOTE).exists():  # of our own making, so that it has instance maps, once it is whole
+    """Add instance maps to a ready-made package."""
+    if (target / RECIPE_NOTE).exists():  # made by this command, so it has instance maps once it is complete
         check_finished(target)
     items = [
         item

@@ -1,7 +1,7 @@
 """COCO-Stuff: instance maps, drawn from the polygons of COCO's annotations over the label map.
 
-They mix counters with labels, and after 255 a counter begins at 0 again: good for the edges between things, as the
-SPADE family uses them, and for nothing else.
+An id is the number of an object or, elsewhere, a label, and after 255 numbers begin at 0 again: the maps are good for
+the edges between objects, as the SPADE family uses them, and for nothing else.
 """
 
 from __future__ import annotations
@@ -40,7 +40,11 @@ class Scene:
 
 @click.command()
 @click.option(
-    "--from", "source", type=FOLDER, help="Folder of the annotation files  [default: coco-stuff/annotations]."
+    "--from",
+    "source",
+    type=FOLDER,
+    show_default="coco-stuff/annotations",
+    help="Folder of the annotation files.",
 )
 @data_root_option
 @processes_option
@@ -90,7 +94,7 @@ def _things(annotations: Path) -> dict[int, Sequence[Thing]]:
 
 
 def _compact(content: dict[str, Any]) -> Any:  # noqa: ANN401 - any object of the json
-    """Keep of an annotation its image and polygons, as arrays as soon as it is read: half a gigabyte of text."""
+    """Reduce an annotation to its image and polygons while it is read, as the text has half a gigabyte."""
     if "segmentation" not in content:
         return content
     if not isinstance(content["segmentation"], list):

@@ -1,4 +1,4 @@
-"""DeepFashion as GroupDNet packaged it, in the layout that INADE reads: single-channel labels and instance maps."""
+"""DeepFashion as GroupDNet packaged it, in the form that INADE reads: single-channel labels and instance maps."""
 
 from __future__ import annotations
 
@@ -18,7 +18,9 @@ NAME = "deepfashion"
 
 
 @click.command()
-@click.option("--from", "source", type=FOLDER, help="Folder of the package  [default: deepfashion in the data root].")
+@click.option(
+    "--from", "source", type=FOLDER, show_default="deepfashion in the data root", help="Folder of the package."
+)
 @data_root_option
 @processes_option
 @debug_option
@@ -43,9 +45,9 @@ def command(source: Path | None, data_root: Path, processes: int) -> None:
 
 
 def _items(folder: Path, target: Path, part: str) -> list[Item[Files]]:
-    """List what one part of the package becomes; nothing where it is not there."""
+    """List the items of one part of the package; none if the part is missing."""
     masks = folder / f"cihp_{part}_mask", folder / f"{part}_mask"
-    photos = folder / part, folder / f"{part}_img"  # where both are there, the second may be ours and not yet whole
+    photos = folder / part, folder / f"{part}_img"  # if both are there, the second may be ours and incomplete
     found = [(images, labels) for labels in masks for images in photos if images.is_dir() and labels.is_dir()]
     return [_item(files, target, part) for files in pair(Places(*found[0]), folder)] if found else []
 
@@ -57,7 +59,7 @@ def _item(files: Files, target: Path, part: str) -> Item[Files]:
 
 
 def make(files: Files) -> Made:
-    """Take the photo as it is, and the class that every channel of the mask repeats."""
+    """Make an item: the photo as it is, and one channel of the mask, whose channels are equal."""
     check_photo(files.image)
     labels = read_labels(files.label, None, len(CLASS_NAMES))
     return Made([files.image, labels, renumbered(labels)])

@@ -27,7 +27,9 @@ Pair = tuple[Files, Files]
 
 
 @click.command()
-@click.option("--from", "source", type=FOLDER, help="Folder of deepfashion  [default: deepfashion in the data root].")
+@click.option(
+    "--from", "source", type=FOLDER, show_default="deepfashion in the data root", help="Folder of deepfashion."
+)
 @click.option(
     "--mode",
     type=click.Choice(["crop", "squeeze"]),
@@ -41,8 +43,8 @@ Pair = tuple[Files, Files]
 def command(source: Path | None, mode: Mode, data_root: Path, processes: int) -> None:
     """Put the test persons of deepfashion side by side in pairs, for evaluation with two instances of a class.
 
-    The INADE paper's own composites are not published as a recipe; ours is, and it is noted in the folder. Written are
-    test_img, test_label and test_inst.
+    How the INADE paper made its composites is not published; this is our way, and a file in the folder notes it.
+    Written are test_img, test_label and test_inst.
 
     Example: bench data prepare deepfashion2 --from /data/deepfashion
     """

@@ -116,7 +116,7 @@ def test_a_task_does_not_carry_the_list_of_all_files():
 
 def test_a_worker_that_is_killed_is_one_clear_error_and_the_next_call_has_new_ones(tmp_path):
     before = workers._team(2)
-    with pytest.raises(UserError, match="want of memory; give a smaller --num-workers"):
+    with pytest.raises(UserError, match="memory ran out; give a smaller --num-workers"):
         list(done_ahead([end_process] * 4, 2))
     wait_for_workers(2)
     assert workers._team(2) is not before

@@ -179,7 +179,7 @@ def test_folders_baselines_and_tables_compare_with_each_other(tmp_path):
     ("words", "message"),
     [
         (("check", "--baseline", "nowhere.json"), "nowhere.json: no such baseline. Make one with"),
-        (("check", "--methods", "inade"), "makes another one: give --accept"),
+        (("check", "--methods", "inade"), "add --accept for a new one"),
     ],
 )
 def test_wrong_use_is_said(words, message):

@@ -120,10 +120,10 @@ def test_strict_ends_with_one_when_a_sentence_fails(tmp_path):
     ("words", "message"),
     [
         (("nonsense",), "nonsense"),
-        (("--values", "guessed"), "--values guessed: whose numbers?"),
+        (("--values", "guessed"), "--values takes published, measured, or both with a comma, not 'guessed'"),
         (
             ("--dataset", "ade20k"),
-            "--dataset ade20k: sentences are asked in miniature of paperdolls and paperdolls2 only",
+            "--dataset takes paperdolls and paperdolls2 only, the data of `bench miniature`, not 'ade20k'",
         ),
     ],
 )
