@@ -98,4 +98,4 @@ def test_weights_of_another_network_are_one_clear_error(root, tmp_path):
     other.with_suffix(".json").write_text(json.dumps({"sha256": sha256_of(other)}))
     done = run(root, tmp_path / "out", "--weights-root", tmp_path / "weights")
     assert done.exit_code == 2
-    assert f"{other} does not hold the weights of this DeepFashionUNet (missing keys:" in done.stderr
+    assert f"{other}: The state dict does not hold the weights of this DeepFashionUNet (missing keys:" in done.stderr
