@@ -11,7 +11,7 @@ import torch
 
 from bench.common.catalog import resolve
 from bench.common.errors import UserError
-from bench.evaluation.segmenter import Scoring
+from bench.evaluation.segmenter import SegmenterChoice
 from bench.weights.known import verified, voucher
 from bench.weights.tensors import read_weights
 from metrics.base import Extractor, Segmenter
@@ -56,11 +56,11 @@ class FeatureNetworks:
         )
         return extractor
 
-    def segmenter(self, scoring: Scoring) -> Segmenter:
+    def segmenter(self, choice: SegmenterChoice) -> Segmenter:
         """Load a segmenter."""
-        build = resolve("segmenter", SEGMENTERS, scoring.segmenter).from_states
-        key = f"{scoring.segmenter} {sorted(scoring.options.items())}"
-        segmenter: Segmenter = self._load(key, scoring.weights, lambda *states: build(states, **scoring.options))
+        build = resolve("segmenter", SEGMENTERS, choice.segmenter).from_states
+        key = f"{choice.segmenter} {sorted(choice.options.items())}"
+        segmenter: Segmenter = self._load(key, choice.weights, lambda *states: build(states, **choice.options))
         return segmenter
 
     def _load(self, key: Hashable, weights: Sequence[str], build: Callable[..., torch.nn.Module]) -> Any:  # noqa: ANN401

@@ -16,7 +16,7 @@ DRN_SCALES: Mapping[str, tuple[float, ...]] = {"one": (1.0,), "six": (1.0, 0.5, 
 
 
 @dataclass(frozen=True)
-class Scoring:
+class SegmenterChoice:
     """A segmenter by name, how it is built, and what its predictions are compared with."""
 
     segmenter: str  # in SEGMENTERS
@@ -26,49 +26,49 @@ class Scoring:
     options: Mapping[str, Any] = field(default_factory=dict)  # arguments of the segmenter's `from_states`
 
 
-def _cityscapes(protocol: Protocol) -> Scoring:
+def _cityscapes(protocol: Protocol) -> SegmenterChoice:
     choices = protocol.cityscapes
     options = {"arch": choices.network, "scales": DRN_SCALES[choices.scales]}
-    return Scoring("drn", (choices.network,), choices.labels, options=options)
+    return SegmenterChoice("drn", (choices.network,), choices.labels, options=options)
 
 
-def _ade20k(protocol: Protocol) -> Scoring:
+def _ade20k(protocol: Protocol) -> SegmenterChoice:
     choices = protocol.ade20k
     weights = (f"{choices.network}_encoder", f"{choices.network}_decoder")
     options = {"channels": choices.network.removeprefix("upernet_"), "sizes": UPERNET_SIZES[choices.sizes]}
-    return Scoring("upernet", weights, choices.labels, "all_classes", options)
+    return SegmenterChoice("upernet", weights, choices.labels, "all_classes", options)
 
 
-def _coco_stuff(protocol: Protocol) -> Scoring:
-    return Scoring("deeplab", ("deeplab_coco",), protocol.coco_stuff.labels, "gt_present")
+def _coco_stuff(protocol: Protocol) -> SegmenterChoice:
+    return SegmenterChoice("deeplab", ("deeplab_coco",), protocol.coco_stuff.labels, "gt_present")
 
 
-def _celebamask(protocol: Protocol) -> Scoring:
+def _celebamask(protocol: Protocol) -> SegmenterChoice:
     choices = protocol.celebamask
-    return Scoring("celeba_unet", ("celeba_unet",), choices.labels, options={"resize": choices.resize})
+    return SegmenterChoice("celeba_unet", ("celeba_unet",), choices.labels, options={"resize": choices.resize})
 
 
-def _deepfashion(protocol: Protocol) -> Scoring:
+def _deepfashion(protocol: Protocol) -> SegmenterChoice:
     if protocol.deepfashion.network == "cihp":
         raise UserError(
             f"{protocol.name} reads DeepFashion with CIHP_PGN, a TensorFlow program that is not run here: write the "
             "images with --save-images, let CIHP_PGN read them, and score its label maps with `bench confusion FOLDER "
             "--dataset deepfashion --classes cihp`; or use the suite's UNet with --set deepfashion.network=unet."
         )
-    return Scoring("deepfashion_unet", ("deepfashion_unet",), "drawn")
+    return SegmenterChoice("deepfashion_unet", ("deepfashion_unet",), "drawn")
 
 
-_GROUPS: Mapping[str, Callable[[Protocol], Scoring]] = {
+_GROUPS: Mapping[str, Callable[[Protocol], SegmenterChoice]] = {
     "cityscapes": _cityscapes,
     "ade20k": _ade20k,
     "coco_stuff": _coco_stuff,
     "celebamask": _celebamask,
     "deepfashion": _deepfashion,
 }
-_PAPERDOLLS = Scoring("paperdolls", ("paperdolls_segmenter",), "drawn")
+_PAPERDOLLS = SegmenterChoice("paperdolls", ("paperdolls_segmenter",), "drawn")
 
 
-def scoring_of(protocol: Protocol, data: DatasetSpec, segmenter: str | None = None) -> Scoring:
+def choose_segmenter(protocol: Protocol, data: DatasetSpec, segmenter: str | None = None) -> SegmenterChoice:
     """Find the segmenter that the protocol names for a data set, or the one of the built-in data."""
     if segmenter == "paperdolls":
         return _PAPERDOLLS
@@ -89,5 +89,5 @@ def expanded(needs: Sequence[str], protocol: Protocol, data: DatasetSpec) -> tup
     """Replace "segmenter" by the files of the protocol's segmenter."""
     names: list[str] = []
     for name in needs:
-        names += scoring_of(protocol, data).weights if name == "segmenter" else (name,)
+        names += choose_segmenter(protocol, data).weights if name == "segmenter" else (name,)
     return tuple(names)

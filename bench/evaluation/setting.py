@@ -14,7 +14,7 @@ from bench.datasets.base import DatasetSpec
 from bench.evaluation.moment_files import read_moments
 from bench.evaluation.networks import FeatureNetworks, feature_network
 from bench.evaluation.photos import Photos, PhotoStatistics, features_of
-from bench.evaluation.segmenter import scoring_of
+from bench.evaluation.segmenter import choose_segmenter
 from metrics.base import Extractor, Reading
 from metrics.parts.moments import Gaussian
 from metrics.protocol import Protocol
@@ -92,15 +92,15 @@ class CellSetting:
 
     def reading(self, segmenter: str | None = None) -> Reading:
         """Load the segmenter that the protocol names, or the one of the built-in data."""
-        scoring = scoring_of(self.protocol, self.data, segmenter)
-        network = self.networks.segmenter(scoring)
+        choice = choose_segmenter(self.protocol, self.data, segmenter)
+        network = self.networks.segmenter(choice)
         scored_as = self.data.scored_as or tuple(range(self.num_classes))
         if max(scored_as) >= network.num_classes:
             raise UserError(
                 f"The segmenter of {self.data.name} knows {network.num_classes} classes, but its labels are scored as "
                 f"0 to {max(scored_as)}; it belongs to another data set."
             )
-        return Reading(network, scored_as, scoring.labels, scoring.reduction)
+        return Reading(network, scored_as, choice.labels, choice.reduction)
 
     def reference(self, name: str) -> Gaussian:
         """Give mean and covariance of the real photos' features."""

@@ -21,7 +21,7 @@ from models.training.losses import Judgement
 
 _SIZES = {"128": 7, "256": 8}  # of the authors' network names -> levels of the U-Net; D has five layers less
 _TOLERANCE = {"iteration_0": 1e-5, "iteration_1": 1e-4}  # of the losses
-_NORM_TOLERANCE = 1e-2  # as the golden states; one LeakyReLU input of 4e-6, whose sign is rounding, moves a norm by 6e-3
+_NORM_TOLERANCE = 1e-2  # as the golden states; the sign of one LeakyReLU input of 4e-6 moves a norm by 6e-3
 _WEIGHT_TOLERANCE = 3e-4  # Adam moves a weight with a gradient near zero by the full rate, up or down by rounding
 
 

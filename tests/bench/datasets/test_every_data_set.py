@@ -8,7 +8,7 @@ from bench.common.catalog import resolve
 from bench.common.errors import UserError
 from bench.datasets import DATASETS
 from bench.datasets.find import find_training_data, training_name
-from bench.evaluation.segmenter import scoring_of
+from bench.evaluation.segmenter import choose_segmenter
 from metrics.protocol import PROTOCOLS
 
 SPECS = [resolve("data set", DATASETS, name) for name in DATASETS]
@@ -26,7 +26,7 @@ def test_every_class_has_a_name_a_colour_and_a_score(spec):
 
 @pytest.mark.parametrize("spec", [spec for spec in SPECS if spec.scoring], ids=lambda spec: spec.name)
 def test_the_protocol_knows_who_reads_its_images(spec):
-    assert scoring_of(PROTOCOLS["clean"], spec).segmenter
+    assert choose_segmenter(PROTOCOLS["clean"], spec).segmenter
 
 
 @pytest.mark.parametrize("split", ["train", "val"])

@@ -10,7 +10,7 @@ import torch
 from bench.common.errors import UserError
 from bench.datasets.deepfashion import DEEPFASHION
 from bench.evaluation.networks import FeatureNetworks, feature_network
-from bench.evaluation.segmenter import scoring_of
+from bench.evaluation.segmenter import choose_segmenter
 from bench.weights.known import WEIGHT_FILES
 from metrics.networks import NETWORKS
 from metrics.protocol import PROTOCOLS, derive
@@ -42,7 +42,7 @@ def test_weights_of_another_network_are_refused_with_the_file(tmp_path):
     path.parent.mkdir(parents=True)
     torch.save({"a": torch.ones(1)}, path)
     networks = FeatureNetworks(tmp_path, torch.device("cpu"), allow_unknown=True)
-    scoring = scoring_of(MINI, replace(DEEPFASHION, scoring="celebamask"))
+    scoring = choose_segmenter(MINI, replace(DEEPFASHION, scoring="celebamask"))
     with pytest.raises(UserError, match=r"missing keys: .*unexpected keys: a\b") as caught:
         networks.segmenter(scoring)
     assert str(caught.value).startswith(f"{path}: ")

@@ -8,7 +8,7 @@ import pytest
 from bench.common.catalog import resolve
 from bench.common.errors import UserError
 from bench.datasets.deepfashion import DEEPFASHION
-from bench.evaluation.segmenter import scoring_of
+from bench.evaluation.segmenter import choose_segmenter
 from metrics.protocol import DATA_GROUPS, PROTOCOLS, derive
 from segmenters import SEGMENTERS
 
@@ -22,9 +22,9 @@ def test_options_and_files_are_those_the_segmenter_takes(protocol, group):
     choices = PROTOCOLS[protocol]
     if group == "deepfashion" and choices.deepfashion.network == "cihp":
         with pytest.raises(UserError, match="CIHP_PGN"):
-            scoring_of(choices, data)
+            choose_segmenter(choices, data)
         choices = derive(choices, ["deepfashion.network=unet"])
-    scoring = scoring_of(choices, data)
+    scoring = choose_segmenter(choices, data)
     build = resolve("segmenter", SEGMENTERS, scoring.segmenter).from_states
     inspect.signature(build).bind(scoring.weights, **scoring.options)
     assert len(scoring.weights) == FILES[scoring.segmenter]
@@ -33,6 +33,6 @@ def test_options_and_files_are_those_the_segmenter_takes(protocol, group):
 @pytest.mark.parametrize("name", ["drn_d_105", "drn_d_22"])
 def test_every_drn_that_a_protocol_can_name_is_known(name):
     protocol = derive(PROTOCOLS["spade2019"], [f"cityscapes.network={name}", "cityscapes.scales=six"])
-    scoring = scoring_of(protocol, replace(DEEPFASHION, scoring="cityscapes"))
+    scoring = choose_segmenter(protocol, replace(DEEPFASHION, scoring="cityscapes"))
     segmenter = resolve("segmenter", SEGMENTERS, scoring.segmenter)
     assert segmenter(**scoring.options).scales == (1.0, 0.5, 0.75, 1.25, 1.5, 1.75)

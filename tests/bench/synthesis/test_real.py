@@ -11,7 +11,7 @@ from bench.common.catalog import methods, resolve
 from bench.common.errors import UserError
 from bench.common.places import SHIPPED_WEIGHTS
 from bench.datasets.paperdolls.dataset import open_paperdolls2
-from bench.evaluation.segmenter import expanded, scoring_of
+from bench.evaluation.segmenter import choose_segmenter, expanded
 from bench.synthesis.batches import collate, stream
 from bench.synthesis.methods import MethodWeights, build_method
 from bench.synthesis.styles import draw_style
@@ -107,17 +107,17 @@ def data(scoring):
 def test_the_protocol_chooses_segmenter_files_and_sizes():
     protocol = PROTOCOLS["inade2021"]
     assert expanded(("segmenter",), protocol, data("cityscapes")) == ("drn_d_105",)
-    ade20k = scoring_of(derive(protocol, ["ade20k.network=upernet_bgr", "ade20k.sizes=256"]), data("ade20k"))
+    ade20k = choose_segmenter(derive(protocol, ["ade20k.network=upernet_bgr", "ade20k.sizes=256"]), data("ade20k"))
     assert ade20k.weights == ("upernet_bgr_encoder", "upernet_bgr_decoder")
     assert ade20k.options == {"channels": "bgr", "sizes": (256,)}
-    assert scoring_of(protocol, data("ade20k")).reduction == "all_classes"
-    assert scoring_of(protocol, data("coco_stuff")).reduction == "gt_present"
-    assert scoring_of(PROTOCOLS["spade2019"], data("cityscapes")).labels == "stored"
+    assert choose_segmenter(protocol, data("ade20k")).reduction == "all_classes"
+    assert choose_segmenter(protocol, data("coco_stuff")).reduction == "gt_present"
+    assert choose_segmenter(PROTOCOLS["spade2019"], data("cityscapes")).labels == "stored"
 
 
 def test_what_reads_deepfashion_elsewhere_is_said_with_both_ways_out(tmp_path):
     with pytest.raises(UserError, match=r"bench confusion.*deepfashion.network=unet"):
-        scoring_of(PROTOCOLS["smis2020"], data("deepfashion"))
+        choose_segmenter(PROTOCOLS["smis2020"], data("deepfashion"))
     result = bench(
         "run", "--methods", "real", "--dataset", "paperdolls", "--metrics", "segmentation", "--out", tmp_path
     )
