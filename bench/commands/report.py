@@ -6,7 +6,6 @@ from pathlib import Path
 
 import rich_click as click
 
-from bench.common.errors import UserError
 from bench.common.files import write_text
 from bench.common.options import (
     FOLDER,
@@ -24,7 +23,12 @@ from bench.results.store import ON_RECORD, read_records
 
 
 @click.command()
-@click.option("-o", "--output", type=click.Path(dir_okay=False, path_type=Path), help="HTML file to write.")
+@click.option(
+    "-o",
+    "--output",
+    type=click.Path(dir_okay=False, path_type=Path),
+    help="HTML file to write. [default: report.html, unless --plots is given]",
+)
 @records_option("results/records, and results/costs of the suite")
 @click.option("--title", default="Semantic image synthesis: report", show_default=True, help="Title of the page.")
 @click.option("--samples", type=POSITIVE, help="Draw this many images per row, of the methods whose weights are there.")
@@ -57,7 +61,7 @@ def command(
     Example: bench report --samples 6 -o report.html
     """
     if output is None and plots is None:
-        raise UserError("Name the file to write, -o report.html, or a folder for the charts alone: --plots DIR.")
+        output = Path("report.html")
     records = read_records(folders or ON_RECORD, needed=bool(folders))
     if plots is not None:
         from bench.results.report.plots import write_plots  # loads matplotlib

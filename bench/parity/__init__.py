@@ -1,4 +1,4 @@
-"""Compare this installation with goldens: inputs and outputs of the authors' own networks, weights made from names."""
+"""Goldens, which are stored inputs and outputs of the authors' own networks, compared with this installation."""
 
 from __future__ import annotations
 
@@ -59,7 +59,7 @@ ADAPTERS: Mapping[tuple[str, str], str] = {
     ("fid_inception", "FID-InceptionV3"): "bench.parity.inception:fid",
     ("torchvision_inception_legacy_fid", "torchvision_inception_v3_trunk"): "bench.parity.inception:torchvision",
 }
-# What goldens without a method are known by: arrays of which they list one as an output, or else fields of the json.
+# How goldens without a method are recognised: by arrays of which one is listed as an output, or by fields of the json.
 FUNCTIONS: Mapping[tuple[str, ...], str] = {
     ("confusion",): "bench.parity.metrics:confusion_matrix",
     ("merged",): "bench.parity.labels:merged_parts",

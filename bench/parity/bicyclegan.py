@@ -19,7 +19,7 @@ from models.parts.unet import UnetConfig, UnetGenerator
 from models.training.halving_discriminator import HalvingDiscriminator
 from models.training.losses import Judgement
 
-_SIZES = {"128": 7, "256": 8}  # of the authors' network names -> levels of the U-Net; D has five layers less
+_SIZES = {"128": 7, "256": 8}  # number in the authors' network names -> levels of the U-Net; D has five layers fewer
 _TOLERANCE = {"iteration_0": 1e-5, "iteration_1": 1e-4}  # of the losses
 _NORM_TOLERANCE = 1e-2  # as the golden states; the sign of one LeakyReLU input of 4e-6 moves a norm by 6e-3
 _WEIGHT_TOLERANCE = 3e-4  # Adam moves a weight with a gradient near zero by the full rate, up or down by rounding
@@ -41,7 +41,7 @@ def picture(golden: Golden, name: str) -> Tensor:
 
 
 def painted_labels(golden: Golden) -> Tensor:
-    """Read labels and their colours as the picture that the generator sees."""
+    """Read labels and their colours as the generator's input picture."""
     palette = [(int(r), int(g), int(b)) for r, g, b in golden.tensor("palette", None, 3)]
     return colour_planes(golden.ids("label", len(palette)), palette)
 
@@ -118,7 +118,7 @@ def _recipe(golden: Golden) -> BicycleGanRecipe:
 
 
 class Replay:
-    """The authors' loop: one batch, given noise, and two Adams in the place of their four."""
+    """The authors' loop on one batch with given noise; two Adams do the work of their four."""
 
     def __init__(self, golden: Golden) -> None:
         options, recipe = golden.config, _recipe(golden)

@@ -1,4 +1,4 @@
-"""How far a recomputed value is from a golden's."""
+"""The difference between a recomputed value and a golden's."""
 
 from __future__ import annotations
 
@@ -12,19 +12,19 @@ import numpy as np
 class Comparison:
     """One value of a golden against ours."""
 
-    name: str  # of the array, of the loss, or of what was counted
+    name: str  # of the array, the loss or the count
     error: float  # largest absolute difference, divided by the golden's largest magnitude where it is relative
     tolerance: float
-    note: str = ""  # what is wrong, where the error alone does not say it
+    note: str = ""  # what is wrong, if the error alone does not say it
 
     @property
     def is_equal(self) -> bool:
-        """Whether the error is within tolerance; NaN is not."""
+        """Whether the error is within tolerance; NaN never is."""
         return self.error <= self.tolerance
 
     @property
     def excess(self) -> float:
-        """Error in tolerances, for finding the worst of several."""
+        """The error divided by the tolerance, to find the worst of several."""
         if math.isnan(self.error):
             return math.inf
         return self.error / self.tolerance if self.tolerance else math.inf if self.error else 0.0

@@ -1,4 +1,4 @@
-"""Goldens of CRN, whose outputs are in grey levels (0..255) and not cut."""
+"""Goldens of CRN, whose outputs are grey levels (0..255) and not clipped."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Goldens of what FID, KID and IS make of features, which follow from rules that the json states."""
+"""Goldens of FID, KID and IS, computed from features that rules in the json describe."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from metrics.parts.moments import Moments
 
 Sets = Mapping[str, tuple[Tensor, Tensor]]
 _EXACT = 1e-9  # of an exact value
-_PEER = 3e-6  # of packages whose square root is of a product that has rounding for zeros
+_PEER = 3e-6  # of packages that take the square root of a product in which zeros became rounding noise
 _FLOAT32 = 2e-6  # absolute, of products in float32
 _LARGEST = 2**24  # numbers in a set of features
 
@@ -41,7 +41,7 @@ def feature_distances(golden: Golden) -> list[Comparison]:
 
 
 def _stored(golden: Golden) -> Mapping[str, NDArray[Any]]:
-    """Read the arrays that the json names a file of, which is not the json's own npz."""
+    """Read the arrays of a file that the json names, beside its own npz."""
     name = str(golden.meta.get("npz"))
     path = golden.path.parent / name
     if path.resolve().parent != golden.path.resolve().parent:

@@ -1,4 +1,4 @@
-"""Weights that follow from the names of their keys, so that a golden needs none: the rule of the golden files."""
+"""The named fill: weights that follow from the names of their keys, so that a golden stores none."""
 
 from __future__ import annotations
 

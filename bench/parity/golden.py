@@ -1,4 +1,4 @@
-"""A golden on disk: a json and the arrays beside it, read as data from a stranger."""
+"""A golden on disk: a json and the arrays beside it, checked as data that may be wrong."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from bench.parity.fill import fill_network
 from bench.parity.options import Config, GoldenError, Json
 
 Network = TypeVar("Network", bound=nn.Module)
-# What is larger is a mistake in the file, and would exhaust the machine before anything could be compared.
+# Anything larger is a mistake in the file, and would exhaust the machine before anything could be compared.
 _JSON_BYTES = 64 * 2**20
 _ARRAY_BYTES = 2**30
 _WEIGHTS = 2**29
@@ -28,7 +28,7 @@ _LABEL_PIXELS = 2**21
 
 
 class NetworkDiffersError(Exception):
-    """Our network has other keys or shapes than the golden's, so that its outputs cannot be compared."""
+    """The error of a network with other keys or shapes than the golden's: outputs cannot be compared."""
 
     def __init__(self, comparison: Comparison) -> None:
         super().__init__(str(comparison))
@@ -37,7 +37,7 @@ class NetworkDiffersError(Exception):
 
 @dataclass(frozen=True)
 class Golden:
-    """One json and its arrays."""
+    """A golden: a json and its arrays."""
 
     path: Path
     meta: Mapping[str, Json]
@@ -57,12 +57,12 @@ class Golden:
 
     @property
     def method(self) -> str:
-        """Whose network it is of, or ""."""
+        """The method that the golden is of, or ""."""
         return str(self.meta.get("method", "")).lower()
 
     @property
     def network(self) -> str:
-        """Which network it is of, or ""; a training step in whatever spelling is "training_step"."""
+        """The network that it is of, or ""; a training step in any spelling is "training_step"."""
         if self.meta.get("kind") == "training_step":
             return "training_step"
         return str(self.meta.get("network") or "").replace(" ", "_")
@@ -75,7 +75,7 @@ class Golden:
         return value
 
     def names(self, field: str) -> list[str]:
-        """Read a field that lists arrays, absent for none."""
+        """Read a field that lists names of arrays; if it is missing, there are none."""
         value = self.meta.get(field, [])
         if not isinstance(value, list) or not all(isinstance(name, str) for name in value):
             raise GoldenError(f"the json's '{field}' is not a list of names")
@@ -137,7 +137,7 @@ class Golden:
         return large
 
     def of_network(self, field: str, name: str | None, default: Json) -> Json:
-        """Read a field that is either of the only network or has an entry for every network."""
+        """Read a field that holds one value, or one for every network."""
         value = self.meta.get(field, default)
         if name is None:
             return value
@@ -146,7 +146,7 @@ class Golden:
         return value.get(name, default) if isinstance(value, dict) else value
 
     def build(self, make: Callable[[], Network]) -> Network:
-        """Make a network without memory, and refuse one that no machine could hold."""
+        """Make a network on torch's meta device, and refuse one that no machine could hold."""
         try:
             with torch.device("meta"):
                 network = make()
@@ -158,7 +158,7 @@ class Golden:
         return network
 
     def check(self, network: nn.Module, name: str | None = None) -> list[Comparison]:
-        """Compare keys, shapes and trainable parameters with the golden's; `name` is the network's, of several."""
+        """Compare keys, shapes and trainable parameters with the golden's network, called `name` if it has several."""
         expected = self.of_network("state_dict", name, None)
         if not isinstance(expected, dict):
             raise GoldenError(f"the json has no state_dict{f' of {name}' if name else ''}")
@@ -176,7 +176,7 @@ class Golden:
         return results
 
     def fill(self, network: nn.Module, name: str | None = None, prefix: str = "") -> None:
-        """Give a network, made without memory or not, its named weights."""
+        """Give a network, on the meta device or not, its named weights."""
         if any(value.is_meta for value in network.state_dict().values()):
             network.to_empty(device="cpu")
         salt, gain = self.of_network("salt", name, ""), self.of_network("gain", name, 1.0)
@@ -244,7 +244,7 @@ def read_arrays(path: Path) -> dict[str, np.ndarray]:
 
 
 def _gain_rule(rule: Json) -> tuple[str, float, str]:
-    """Check a rule's shape, and that its regex has no repeated group, which could take for ever to search."""
+    """Check the form of a rule, and that its regex repeats no group, which may search for ever."""
     match rule:
         case [str(pattern), int(value) | float(value), "fan" | "abs" as kind]:
             repeats = sum(pattern.count(sign) for sign in "*+{")

@@ -55,7 +55,7 @@ def groupdnet_config(golden: Golden) -> GroupDNetConfig:
 
 
 def _dataset(golden: Golden) -> str:
-    """Whose network it is; the three generators differ in more than numbers."""
+    """Find the data set of the network, as the three generators differ in more than sizes."""
     variant, classes = str(golden.meta.get("variant", "")).lower(), label_planes(golden)
     if _DATASETS.get(classes) is None:
         raise GoldenError(f"config 'semantic_nc' is {classes}, expected one of {', '.join(map(str, _DATASETS))}")
@@ -102,7 +102,7 @@ def encoder(golden: Golden) -> list[Comparison]:
 
 
 def training_step(golden: Golden) -> list[Comparison]:
-    """Two generator passes with a discriminator step between; only the first generator pass is followed by Adam."""
+    """Replay two generator passes with a discriminator step between; Adam follows the first generator pass only."""
     config = groupdnet_config(golden)
     layout = layout_of(golden, config.num_classes, instances=config.edges)
     grid = (config.height // 64, config.width // 64)

@@ -1,4 +1,4 @@
-"""Goldens of the networks behind FID: every mode, three inner means, and logits; images go in one at a time."""
+"""Goldens of the networks of FID: every mode, three inner means, and logits, image by image."""
 
 from __future__ import annotations
 
@@ -52,7 +52,7 @@ def torchvision(golden: Golden) -> list[Comparison]:
 def _compared(golden: Golden, found: Mapping[str, Tensor]) -> list[Comparison]:
     results = []
     for name, value in found.items():
-        stored = "pool3_pytorch_fid" if name == "pool3_legacy_pytorch" else name  # which it is equal to
+        stored = "pool3_pytorch_fid" if name == "pool3_legacy_pytorch" else name  # both are equal
         if stored in golden.arrays:
             results.append(compare(name, value, golden.array(stored), tolerance=_TOLERANCE))
         statistics = {f"out_mean_{name}": value.mean(), f"out_std_{name}": value.std(correction=0)}

@@ -1,4 +1,4 @@
-"""Goldens of what the segmentation metrics count."""
+"""Goldens of the segmentation metrics."""
 
 from __future__ import annotations
 

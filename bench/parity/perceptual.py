@@ -1,4 +1,4 @@
-"""Goldens of LPIPS, and of what mCSD and mOCD make of it."""
+"""Goldens of LPIPS, and of mCSD and mOCD, which are computed from it."""
 
 from __future__ import annotations
 
@@ -79,7 +79,7 @@ def _image(golden: Golden, name: str) -> Tensor:
 
 @dataclass
 class _Setting:
-    """What region diversity is told of an evaluation."""
+    """The setting that region diversity is built from."""
 
     network: nn.Module
     protocol: Protocol
@@ -134,7 +134,7 @@ def _metric(network: AlexNet, samples: Samples, golden: Golden, mask: str, rules
 
 
 def _per_region(network: AlexNet, samples: Samples, golden: Golden, mask: str) -> tuple[Tensor, Tensor]:
-    """Let every region be its own group, so that the metric's sums are the regions' distances, [N, C] each."""
+    """Feed every region as its own group, so that the metric's sums are the distances of regions, [N, C] each."""
     alone = Samples(
         samples.fake, samples.real, samples.labels, samples.instances,
         torch.arange(len(samples.fake)), samples.region, samples.region_id,

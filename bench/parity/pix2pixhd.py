@@ -32,7 +32,7 @@ _NORMS: Mapping[str, tuple[str, bool]] = {
     "spectralbatch": ("batch", False),
     "spectralsync_batch": ("batch", False),
 }
-# The authors' names of the losses -> ours, and how many of ours make one: theirs are not halved yet.
+# The authors' names of the losses -> ours, and the factor between them, as theirs are not halved yet.
 _LOSSES: Mapping[str, tuple[str, float]] = {
     "G_GAN": ("GAN", 1.0),
     "G_GAN_Feat": ("GAN_Feat", 1.0),

@@ -186,14 +186,14 @@ class _Replay(Replay):
     objective: ScganObjective
 
     def start(self) -> None:
-        """Go into training mode in float64: what rounding turned in the golden's run is then all that it turns."""
+        """Go into training mode in float64, so that rounding disturbs the golden's side of the comparison only."""
         for network in (*self.networks().values(), self.perceptual):
             network.double().register_forward_pre_hook(_in_float64)
         self.images = self.images.double()
         super().start()
 
     def gradients(self, golden: Golden, name: str) -> list[Comparison]:
-        """Compare the gradients of the last update of G or D, but for rounding noise in front of norms."""
+        """Compare the gradients of the last update of G or D, except rounding noise in front of norms."""
         network = self.networks()[name]
         return [
             compare(
@@ -230,7 +230,7 @@ def _replay(golden: Golden) -> _Replay:
 
 
 def training_step(golden: Golden) -> list[Comparison]:
-    """One update of G and one of D, from the same start: losses, images, gradients, and what the networks then draw."""
+    """Replay an update of G and one of D from the same start: losses, images, gradients, and outputs afterwards."""
     replay = _replay(golden)
     networks = replay.networks()
     theirs = replace(golden, meta={**golden.meta, "state_dict": golden.meta.get("state_dict_D"), "param_count": None})
@@ -258,7 +258,7 @@ def training_step(golden: Golden) -> list[Comparison]:
 
 @torch.no_grad()
 def _after(golden: Golden, replay: _Replay) -> list[Comparison]:
-    """What both networks give in evaluation mode after their updates."""
+    """Compare the outputs of both networks in evaluation mode after their updates."""
     method, discriminator = replay.objective.method.eval(), replay.objective.discriminator.eval()
     planes = method.planes(replay.layout)
     image, _ = method.generator(planes, None)

@@ -69,7 +69,7 @@ def _noise(golden: Golden, network: SeanGenerator, images: int) -> Tensor:
 
 
 def _macs_of_absent_classes(network: SeanGenerator, labels: Tensor, config: SeanConfig) -> int:
-    """What ours spends on projecting codes that no pixel of a norm's grid reads, and the authors' loops skip."""
+    """Count the multiply-adds of projecting codes that no pixel reads; ours does it, the authors' loops skip it."""
     absent, grids = 0, network.noise_grids()
     for norm in network.modules():
         if isinstance(norm, StyledNorm) and norm.styled:

@@ -1,4 +1,4 @@
-"""Goldens of the networks that read label maps, and of the sizes at which UPerNet looks at an image."""
+"""Goldens of the segmenters, and of the sizes at which UPerNet sees an image."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from segmenters.parsing_unet import WIDTHS, ParsingUNet
 from segmenters.parts.pixels import resize_scores
 
 _PIXELS = 2**21
-_DIFFERENT = 1e-3  # share of pixels at which two classes may score so nearly the same that rounding decides
+_DIFFERENT = 1e-3  # share of pixels that may have another class, where two score so alike that rounding decides
 
 
 def drn_scores(golden: Golden) -> list[Comparison]:
@@ -90,7 +90,7 @@ def deeplab_scores(golden: Golden) -> list[Comparison]:
 
 
 def upernet_sizes(golden: Golden) -> list[Comparison]:
-    """To which sizes images go for every short side."""
+    """Compare the sizes that images are resized to, for every short side."""
     rules = {"imgMaxSize": upernet.LONGEST, "padding_constant": upernet.MULTIPLE}
     results = [compare(name, value, golden.meta.get(name), tolerance=0.0) for name, value in rules.items()]
     for case in golden.meta["cases"]:

@@ -20,11 +20,11 @@ Noise = Callable[[int, str], Any]  # (iteration, "G" or "D") -> the style noise 
 Make = Callable[[], Method[Any]]
 R = TypeVar("R", bound=Recipe)
 
-_SMALLEST_NORM = 1e-3  # below it a gradient is rounding noise of biases in front of a normalisation
+_SMALLEST_NORM = 1e-3  # a smaller gradient is rounding noise, of biases in front of a normalisation
 
 
 def is_compared(name: str, value: float) -> bool:
-    """Whether a value of the golden's losses says anything."""
+    """Tell whether a value of the golden's losses is worth comparing."""
     return not (name.startswith("grad_norm") and value < _SMALLEST_NORM)
 
 
@@ -122,7 +122,7 @@ def expected_losses(golden: Golden, part: str) -> Mapping[str, float]:
 def loss_comparisons(
     part: str, ours: Mapping[str, float], expected: Mapping[str, float], tolerance: float, norm_tolerance: float
 ) -> list[Comparison]:
-    """Compare a part's values; a loss of the golden that ours lacks is off."""
+    """Compare the values of one part; a loss that only the golden has counts as off."""
     return [
         compare(
             f"{part} {name}",

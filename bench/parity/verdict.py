@@ -1,4 +1,4 @@
-"""Replay one golden, whatever it holds, and say in one line how it went."""
+"""The verdict on one golden: replayed, compared, and told in one line."""
 
 from __future__ import annotations
 
@@ -24,11 +24,11 @@ Adapter = Callable[[Golden], list[Comparison]]
 
 @dataclass(frozen=True)
 class Verdict:
-    """What came of one golden."""
+    """The result of replaying one golden."""
 
     name: str
     status: Status
-    detail: str  # the worst value, or why there is none
+    detail: str  # the worst value, or the reason why there is none
     seconds: float
     worst: Comparison | None = None
     compared: int = 0
@@ -42,7 +42,7 @@ class Verdict:
 
 
 def judge(path: Path, name: str, folder: Path) -> Verdict:
-    """Replay the golden at `path`; whatever goes wrong in it is its verdict."""
+    """Replay the golden at `path`; an error in it becomes its verdict."""
     start = time.perf_counter()
 
     def verdict(status: Status, detail: str, results: Sequence[Comparison] = ()) -> Verdict:
