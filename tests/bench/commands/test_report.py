@@ -27,6 +27,14 @@ def test_it_writes_one_file_and_says_so(tmp_path):
     assert "No pictures were asked for" in text
 
 
+def test_where_no_file_is_named_it_is_report_html_in_this_folder(tmp_path, monkeypatch):
+    folder = stored(tmp_path)
+    monkeypatch.chdir(tmp_path)
+    shown = bench("report", "--records", folder)
+    assert (shown.exit_code, shown.stdout) == (0, "report.html: 6 records\n"), shown.stderr
+    assert (tmp_path / "report.html").is_file()
+
+
 def test_two_reports_of_the_same_records_are_equal(tmp_path):
     folder = stored(tmp_path)
     for name in ("one", "two"):
@@ -53,7 +61,6 @@ def test_plots_need_no_page(tmp_path):
 
 def test_it_says_what_is_missing(tmp_path):
     for words, said in (
-        (("--records", stored(tmp_path)), "-o report.html"),
         (("--records", tmp_path / "none", "-o", tmp_path / "x"), "no records in this folder"),
         (("--records", stored(tmp_path), "--pictures", tmp_path / "no", "-o", tmp_path / "x"), "no such folder"),
     ):
