@@ -22,11 +22,7 @@ TABLES: dict[str, tuple[Table, str, set[str]]] = {
     "network": (NETWORKS, "metrics.networks", {"base", "inception_blocks", "perceptual", "resize", "weights"}),
     "segmenter": (SEGMENTERS, "segmenters", {"cihp", "parts"}),
     "dataset": (DATASETS, "bench.datasets", {"base", "find", "verification", "parts", "preparation"}),
-    "preparation": (
-        PREPARATIONS,
-        "bench.datasets.preparation",
-        {"_celebamask_splits", "_instances", "_maps", "_polygons", "_work"},
-    ),
+    "preparation": (PREPARATIONS, "bench.datasets.preparation", {"parts"}),
     "command": (COMMANDS, "bench.commands", {"cli"}),
 }
 

@@ -11,8 +11,8 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from bench.datasets.parts.cityscapes_ids import train_ids
-from bench.datasets.preparation._maps import renumbered
 from bench.datasets.preparation.celebamask_hq import PARTS, merge
+from bench.datasets.preparation.parts.maps import renumbered
 from bench.parity.comparison import Comparison, compare
 from bench.parity.golden import Golden
 from bench.parity.options import GoldenError

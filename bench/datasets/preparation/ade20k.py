@@ -9,8 +9,8 @@ import rich_click as click
 from bench.common.errors import UserError
 from bench.common.options import data_root_option, debug_option, processes_option
 from bench.datasets.parts.folders import folder_of
-from bench.datasets.preparation._instances import instance_items, instances_of_labels
-from bench.datasets.preparation._work import prepare
+from bench.datasets.preparation.parts.instances import instance_items, instances_of_labels
+from bench.datasets.preparation.parts.work import prepare
 
 NAME = "ade20k"
 NUM_VALUES = 151  # of the annotations: 0 is unlabelled, then the 150 classes

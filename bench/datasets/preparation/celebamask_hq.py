@@ -14,10 +14,10 @@ from numpy.typing import NDArray
 from bench.common.errors import UserError
 from bench.common.options import FOLDER, data_root_option, debug_option, processes_option
 from bench.datasets.parts.folders import check_finished, folder_of
-from bench.datasets.preparation._celebamask_splits import RULES, Place, SplitRule
-from bench.datasets.preparation._instances import instance_items, instances_of_labels
-from bench.datasets.preparation._maps import check_photo, renumbered, stored_pixels
-from bench.datasets.preparation._work import RECIPE_NOTE, Item, Made, claim, prepare
+from bench.datasets.preparation.parts.celebamask_splits import RULES, Place, SplitRule
+from bench.datasets.preparation.parts.instances import instance_items, instances_of_labels
+from bench.datasets.preparation.parts.maps import check_photo, renumbered, stored_pixels
+from bench.datasets.preparation.parts.work import RECIPE_NOTE, Item, Made, claim, prepare
 
 NAME = "celebamask-hq"
 # The part at place k is painted as label k + 1, over all before it: hair covers the face, neck and cloth a necklace.

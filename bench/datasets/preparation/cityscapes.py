@@ -11,8 +11,8 @@ from bench.common.errors import UserError
 from bench.common.options import data_root_option, debug_option, processes_option
 from bench.datasets.parts.folders import folder_of, natural
 from bench.datasets.parts.reading import read_ids
-from bench.datasets.preparation._maps import renumbered
-from bench.datasets.preparation._work import Item, Made, prepare
+from bench.datasets.preparation.parts.maps import renumbered
+from bench.datasets.preparation.parts.work import Item, Made, prepare
 
 NAME = "cityscapes"
 STORED, DENSE = "_gtFine_instanceIds.png", "_gtFine_instanceReIds.png"

@@ -21,8 +21,8 @@ from bench.common.errors import UserError
 from bench.common.options import FOLDER, data_root_option, debug_option, processes_option
 from bench.datasets.parts.folders import folder_of
 from bench.datasets.parts.reading import read_labels
-from bench.datasets.preparation._polygons import polygon_mask
-from bench.datasets.preparation._work import Item, Made, prepare
+from bench.datasets.preparation.parts.polygons import polygon_mask
+from bench.datasets.preparation.parts.work import Item, Made, prepare
 
 NAME = "coco-stuff"
 NUM_VALUES = 256  # of the label maps: 182 classes, and 255 for unlabelled

@@ -11,8 +11,8 @@ from bench.common.options import FOLDER, data_root_option, debug_option, process
 from bench.datasets.deepfashion import CLASS_NAMES
 from bench.datasets.parts.folders import Places, folder_of, pair
 from bench.datasets.parts.reading import Files, read_labels
-from bench.datasets.preparation._maps import check_photo, renumbered
-from bench.datasets.preparation._work import Item, Made, prepare
+from bench.datasets.preparation.parts.maps import check_photo, renumbered
+from bench.datasets.preparation.parts.work import Item, Made, prepare
 
 NAME = "deepfashion"
 

@@ -18,7 +18,7 @@ from bench.common.options import FOLDER, data_root_option, debug_option, process
 from bench.datasets.deepfashion import CLASS_NAMES, SIZE, deepfashion_files
 from bench.datasets.parts.folders import folder_of
 from bench.datasets.parts.reading import Files, read_image, read_labels
-from bench.datasets.preparation._work import Item, Made, claim, prepare
+from bench.datasets.preparation.parts.work import Item, Made, claim, prepare
 
 NAME = "deepfashion2"
 RECIPE = "1"  # of the composites; raise it whenever a composite may change

@@ -5,7 +5,7 @@ from small_trees import cut, save
 
 from bench.common.errors import UserError
 from bench.datasets.parts.reading import read_ids, read_labels
-from bench.datasets.preparation._maps import check_photo, renumbered
+from bench.datasets.preparation.parts.maps import check_photo, renumbered
 
 LABELS = np.arange(12, dtype=np.uint8).reshape(3, 4)
 

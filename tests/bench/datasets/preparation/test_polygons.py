@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from skimage.draw import polygon
 
-from bench.datasets.preparation._polygons import polygon_mask
+from bench.datasets.preparation.parts.polygons import polygon_mask
 
 SHAPE = (20, 24)
 GRIDS = {"whole": 1, "half": 2, "tenth": 10, "hundredth": 100, "any": None}

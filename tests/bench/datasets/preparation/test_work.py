@@ -14,7 +14,7 @@ from small_trees import cityscapes, contents, cut, prepare, save, times
 
 from bench.common.errors import UserError
 from bench.datasets.parts.folders import UNFINISHED, check_finished
-from bench.datasets.preparation._work import Item, Outcome, _make
+from bench.datasets.preparation.parts.work import Item, Outcome, _make
 
 MANY = 250  # so many that not all are made when the first one is seen
 

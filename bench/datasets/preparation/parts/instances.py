@@ -8,8 +8,8 @@ from pathlib import Path
 
 from bench.datasets.parts.folders import natural
 from bench.datasets.parts.reading import read_labels
-from bench.datasets.preparation._maps import renumbered
-from bench.datasets.preparation._work import Item, Made, Make
+from bench.datasets.preparation.parts.maps import renumbered
+from bench.datasets.preparation.parts.work import Item, Made, Make
 
 
 def instance_items(labels: Path, instances: Path) -> Sequence[Item[Path]]:

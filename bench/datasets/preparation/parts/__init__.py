@@ -1,0 +1,1 @@
+"""What several preparations are built of: the work itself, label maps, instances, polygons."""
