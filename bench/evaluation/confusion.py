@@ -54,7 +54,7 @@ class Matrices:
         rows = []
         for run, (counts, void) in enumerate(zip(self.confusion, self.void.tolist(), strict=True), start=1):
             if not counts.any():
-                raise UserError(f"Run {run} has no pixel with a scored label, so there is nothing to compute.")
+                raise UserError(f"Run {run} has no pixel with a label that is scored, so there is nothing to compute.")
             rows.append({name: 100 * value for name, value in _numbers(counts, void).items()})
         return rows
 

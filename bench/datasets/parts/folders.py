@@ -37,7 +37,7 @@ def check_finished(folder: Path) -> None:
     marker = folder / UNFINISHED
     if marker.is_file():
         command = marker.read_text(encoding="utf-8", errors="replace").strip()
-        raise UserError(f"{folder} is incomplete, as its preparation was stopped; finish it with '{command}'.")
+        raise UserError(f"{folder} is incomplete, as its preparation was not finished: run '{command}' again.")
 
 
 def whole_folder(name: str, root: Path | None) -> Path:

@@ -105,6 +105,6 @@ def test_a_file_without_names_of_a_split_is_an_error(tmp_path):
 def test_outdoor_scenes_are_never_guessed(tmp_path):
     make(tmp_path)
     with pytest.raises(
-        UserError, match=r"expected a folder .*ade20k-outdoor in the layout.* a text file .*outdoor\.txt"
+        UserError, match=r"expected a folder .*ade20k-outdoor arranged as ADE20K.* a text file .*outdoor\.txt"
     ):
         open_ade20k_outdoor("val", tmp_path)
