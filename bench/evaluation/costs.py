@@ -176,7 +176,7 @@ def _metric(name: str) -> MetricSpec:
 def _drawing(plan: CostPlan, device: torch.device) -> tuple[Method[Any], Run]:
     """Build the network, and a call that draws one image; a generator that holds its encoder is run with it."""
     with torch.device("meta" if device.type == "meta" else "cpu"):
-        method = build_method(plan.spec, plan.config, MethodWeights(), device)
+        method = build_method(plan.spec, plan.config, MethodWeights(untrained=device.type != "meta"), device)
     layout = probe_layout(plan.sizes).to(device)
     style = method.sample_style(layout, [stream(0, 0, "image", 0)])
     if not _holds_encoder(method):

@@ -18,7 +18,7 @@ from bench.common.version import version
 from bench.datasets.base import DatasetSpec
 from bench.datasets.find import find_dataset
 from bench.evaluation.photos import find_imported
-from bench.evaluation.plan import default_metrics, default_protocol
+from bench.evaluation.plan import default_metrics, default_protocol, require_styles
 from bench.evaluation.segmenter import expanded
 from bench.results.provenance import PACKAGES, package_versions
 from bench.results.records import Preset
@@ -106,7 +106,7 @@ def check_run(
         choices = choose_protocol(protocol or default_protocol(data.name), ())
         yield from _check_data(data, choices, places)
         for spec in specs:
-            yield _check_method(spec, data, places)
+            yield _check_method(spec, data, choices, places)
         yield from _check_features(data, choices, places.weights_root)
 
 
@@ -128,12 +128,13 @@ def _check_data(data: DatasetSpec, protocol: Protocol, places: Places) -> Iterat
         yield looked_for(f"data {data.name} {split}", look)
 
 
-def _check_method(spec: MethodSpec[Any], data: DatasetSpec, places: Places) -> Check:
+def _check_method(spec: MethodSpec[Any], data: DatasetSpec, protocol: Protocol, places: Places) -> Check:
     preset = places.preset or default_preset(data.name)
 
     def look() -> str:
         config_for(spec, data, preset)
         weights = find_method_weights(spec, data.name, preset, places.weights_root, None, untrained=False)
+        require_styles(spec, weights, protocol)
         return ", ".join(str(path) for _, path, _ in weights.files) or "needs no weights"
 
     return looked_for(f"method {spec.name} on {data.name}", look)

@@ -16,7 +16,7 @@ from bench.evaluation.networks import FeatureNetworks
 from bench.evaluation.photos import Photos, choose_photos
 from bench.evaluation.segmenter import weight_names
 from bench.results.records import Cell, Preset
-from bench.synthesis.methods import MethodWeights, find_method_weights
+from bench.synthesis.methods import MethodWeights, find_method_weights, require_encoder
 from bench.synthesis.sizes import config_for, default_preset, is_built_in, size_of
 from metrics import METRICS
 from metrics.base import MetricSpec
@@ -146,6 +146,7 @@ def _plan_data(
         weights = find_method_weights(
             spec, data.name, preset, weights_root, request.weights.get(spec.name), untrained=request.untrained
         )
+        require_styles(spec, weights, protocol)
         sized, fingerprint, photos = at_size(size_of(config, dataset))
         return CellPlan(
             cell=Cell(spec.name, preset, data.name, protocol.name, limit),
@@ -162,3 +163,10 @@ def _plan_data(
         )
 
     return [cell_of(spec) for spec in specs]
+
+
+def require_styles(spec: MethodSpec[Any], weights: MethodWeights, protocol: Protocol) -> None:
+    """Refuse a protocol that reads styles from photos where the file of the method's encoder is missing."""
+    if protocol.style == "photo":
+        who = f"protocol {protocol.name} reads the styles of photos with"
+        require_encoder(spec, weights, who, ", or draw styles from the prior with --set style=noise")

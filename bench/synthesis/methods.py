@@ -38,6 +38,10 @@ class MethodWeights:
     untrained: bool = False
     bank: Path | None = None  # training photos that the method draws from
 
+    def fill(self, network: str) -> bool:
+        """Whether a network gets weights: from a file of its own, from one of the whole method, or random ones."""
+        return self.untrained or any(name in ("", network) for name, _, _ in self.files)
+
     @cached_property
     def identity(self) -> str:
         """The weights as records and keys name them: hashes, "untrained", or "none"."""
@@ -45,6 +49,16 @@ class MethodWeights:
             return UNTRAINED
         banks = [sha256_of(self.bank)] if self.bank else []
         return " ".join([*(sha256 for _, _, sha256 in self.files), *banks]) or "none"
+
+
+def require_encoder(spec: MethodSpec[Any], weights: MethodWeights, who: str, instead: str = "") -> None:
+    """Refuse to read styles from photos where the encoder's file is missing; `who` reads, `instead` is a way out."""
+    if "encoder" not in spec.files or not weights.files or weights.fill("encoder"):
+        return
+    raise UserError(
+        f"{title_of(spec.name)}: {who} its encoder, whose file ({' or '.join(spec.files['encoder'])}) is not in "
+        f"{weights.files[0][1].parent}. Put it there, or name whole weights with --weights {spec.name}=FILE{instead}."
+    )
 
 
 def find_method_weights(
@@ -145,11 +159,23 @@ def build_method(spec: MethodSpec[Any], config: object, weights: MethodWeights, 
         except UserError as error:
             fits = _variants_that_fit(spec, network, state)
             raise UserError(f"{error} It fits: {', '.join(fits)}." if fits else str(error)) from error
+    _spoil_unfilled(method, weights)
     if weights.bank is not None:
         open_bank(method, weights.bank)
     method.eval().requires_grad_(False)
     fold_spectral(method)
     return method.to(device, memory_format=torch.channels_last)  # type: ignore[call-overload,no-any-return]
+
+
+def _spoil_unfilled(method: Method[Any], weights: MethodWeights) -> None:
+    """Fill with NaN what no file fills, in place of memory as it was found: images made with it are refused."""
+    if weights.untrained:
+        return
+    parts = [method.get_submodule(network) for network, _, _ in weights.files]  # "" is the whole method
+    filled = {id(parameter) for part in parts for parameter in part.parameters()}
+    for parameter in method.parameters():
+        if id(parameter) not in filled:
+            parameter.data.fill_(torch.nan)
 
 
 def _variants_that_fit(spec: MethodSpec[Any], network: str, state: Mapping[str, torch.Tensor]) -> list[str]:

@@ -15,7 +15,7 @@ from bench.common.errors import UserError
 from bench.datasets.base import Item
 from bench.synthesis.batches import Batch
 from bench.synthesis.easel import Easel
-from bench.synthesis.methods import MethodWeights
+from bench.synthesis.methods import MethodWeights, require_encoder
 from bench.synthesis.regions import Part
 from models.base import Method, MethodSpec
 
@@ -35,14 +35,7 @@ def check_reader(spec: MethodSpec[Any], method: Method[Any], weights: MethodWeig
             f"{title_of(spec.name)} cannot read a style from a photo, which --morph and --mix need; name methods with "
             "an encoder, such as vspade, groupdnet, inade or sean."
         )
-    networks = {network for network, _, _ in weights.files}
-    if "encoder" in spec.files and networks and not networks & {"", "encoder"}:
-        folder = weights.files[0][1].parent
-        raise UserError(
-            f"{title_of(spec.name)}: --morph and --mix need its encoder, whose file "
-            f"({' or '.join(spec.files['encoder'])}) is not in {folder}. "
-            f"Put it there, or name whole weights with --weights {spec.name}=FILE."
-        )
+    require_encoder(spec, weights, "--morph and --mix need")
 
 
 @torch.inference_mode()

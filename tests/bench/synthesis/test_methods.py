@@ -8,12 +8,16 @@ import json
 import pytest
 import torch
 
+from bench.common.catalog import resolve
 from bench.common.errors import UserError
-from bench.synthesis.methods import _variants_that_fit, find_method_weights
+from bench.synthesis.methods import MethodWeights, _variants_that_fit, build_method, find_method_weights
 from bench.weights.known import method_folder
+from bench.weights.tensors import write_weights
 from bench.weights.trust import first_use_file
+from models import METHODS
 from models.inade import INADE
 from models.spade import SPADE, VSPADE
+from models.training.initial_weights import initialise
 
 
 def test_the_variant_that_a_file_belongs_to_is_named():
@@ -103,3 +107,25 @@ def test_missing_weights_are_said_with_whoever_has_them(tmp_path, spec, dataset,
         found(tmp_path, spec, dataset)
     for word in (str(tmp_path / spec.name / dataset), "--untrained", *words):
         assert word in str(error.value)
+
+
+def test_what_no_file_fills_makes_images_that_are_refused(tmp_path):
+    """An encoder without its file is no memory as it was found, but NaN."""
+    spec = resolve("method", METHODS, "inade")
+    made = spec.build(spec.tiny)
+    initialise(made, 1.0, torch.Generator().manual_seed(0))
+    write_weights(tmp_path / "generator.safetensors", made.generator, {})
+    weights = MethodWeights((("generator", tmp_path / "generator.safetensors", "0"),))
+    method = build_method(spec, spec.tiny, weights, torch.device("cpu"))
+    assert all(parameter.isfinite().all() for parameter in method.generator.parameters())
+    assert all(parameter.isnan().all() for parameter in method.encoder.parameters())
+
+
+def test_a_part_of_the_generator_is_filled_with_it(tmp_path):
+    spec = resolve("method", METHODS, "sean")
+    made = spec.build(spec.tiny)
+    initialise(made, 1.0, torch.Generator().manual_seed(0))
+    write_weights(tmp_path / "generator.safetensors", made.generator, {})
+    weights = MethodWeights((("generator", tmp_path / "generator.safetensors", "0"),))
+    method = build_method(spec, spec.tiny, weights, torch.device("cpu"))
+    assert all(parameter.isfinite().all() for parameter in method.parameters())
