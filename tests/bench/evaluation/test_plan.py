@@ -35,9 +35,7 @@ def planned(root, request):
 
 
 def test_styles_of_photos_are_refused_where_the_file_of_the_encoder_is_missing(released):
-    with pytest.raises(
-        UserError, match=r"scgan2021 .* best_net_IE.pth\) is not in .*--set style=noise"
-    ):
+    with pytest.raises(UserError, match=r"scgan2021 .* best_net_IE.pth\) is not in .*--set style=noise"):
         planned(released, BY_PHOTO)
 
 
