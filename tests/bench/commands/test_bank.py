@@ -105,7 +105,7 @@ def test_another_file_is_no_bank(trained, tmp_path):
     shutil.copy(trained / "weights.safetensors", tmp_path / "bank.safetensors")
     shown = measure(tmp_path / "out", "--weights", f"sims={tmp_path / 'weights.safetensors'}")
     assert shown.exit_code == 2
-    assert f"{tmp_path / 'bank.safetensors'}: not the bank of this network. It holds generator." in shown.stderr
+    assert f"{tmp_path / 'bank.safetensors'} is not the bank of this network: It holds generator." in shown.stderr
     (tmp_path / "bank.safetensors").write_bytes((trained / "bank.safetensors").read_bytes()[:1000])
     shown = measure(tmp_path / "out", "--weights", f"sims={tmp_path / 'weights.safetensors'}")
     assert shown.exit_code == 2

@@ -10,7 +10,7 @@ import pytest
 from PIL import Image
 from small_runs import bench, records, values
 
-from bench.common.catalog import methods, resolve
+from bench.common.catalog import methods, resolve, title_of
 from bench.common.errors import UserError
 from bench.datasets.find import find_dataset
 from bench.synthesis.sizes import config_for
@@ -70,7 +70,7 @@ def test_the_network_is_that_of_ade20k_for_other_classes_and_another_size(root, 
 def test_a_network_that_depends_on_the_classes_says_so(root, name):
     spec = resolve("method", methods(), name)
     with pytest.raises(
-        UserError, match=rf"{spec.title}'s network depends on the classes: folder-facades needs a config"
+        UserError, match=rf"{title_of(spec.name)}'s network depends on the classes: folder-facades needs a config"
     ):
         config_for(spec, find_dataset("folder:facades", root), "paper")
 

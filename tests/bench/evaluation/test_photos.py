@@ -309,7 +309,7 @@ def test_imported_statistics_serve_fid_and_their_hash_is_in_the_key(tmp_path, we
     assert shown.exit_code == 2
     assert "not the features that KID" in " ".join(shown.stderr.split())
     shown = run_inception(tmp_path, weights, "--set", "fid.real_split=imported", "--metrics", "fid-pd")
-    assert "statistics are of Inception's features" in " ".join(shown.stderr.split())
+    assert "statistics are of Inception, not of paperdolls" in " ".join(shown.stderr.split())
 
 
 # Files of others
